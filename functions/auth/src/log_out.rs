@@ -1,0 +1,40 @@
+//! `POST /auth/logout`: ends the session of the token in the body, of the cookie, or of the bearer.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use secrecy::ExposeSecret;
+use shared::edge::body::OptionalBody;
+use shared::edge::respond::Answer;
+use shared::edge::{Caller, Problem, ProblemType, Scope};
+use shared::store::WriteError;
+use shared::store::sessions::Sessions;
+
+use crate::fields::LogOutBody;
+use crate::{App, cookie};
+
+pub async fn log_out(
+    State(app): State<App>,
+    scope: Scope,
+    caller: Caller,
+    headers: HeaderMap,
+    OptionalBody(body): OptionalBody<LogOutBody>,
+) -> Result<Answer, Problem> {
+    let app = app.parts()?;
+    let sessions = Sessions::new(app.store(&scope));
+    let body_token = body.refresh_token.map(|token| token.0);
+    // A bearer says which session is meant without a cookie's help, and no page can make a browser send one.
+    let token = match (&body_token, caller) {
+        (None, Caller::User(_)) => None,
+        _ => cookie::presented(body_token, &app.cookie, &headers, &app.cors_origins)?,
+    };
+    match (token.filter(cookie::is_present), caller) {
+        (Some(token), _) => sessions.end_by_token(app.issuer.hash(token.expose_secret())).await?,
+        (None, Caller::User(principal)) => match sessions.end(principal.user, principal.session).await {
+            // Another request ended it first: it has ended all the same.
+            Ok(()) | Err(WriteError::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        },
+        (None, _) => return Err(Problem::new(ProblemType::Unauthenticated)),
+    }
+    Ok(app.cookie.clear(Answer::no_content()))
+}

@@ -1,0 +1,76 @@
+//! `POST /auth/register`: a user, the default categories, a first account and a session, all at once.
+
+use axum::extract::State;
+use finance::id::{AccountId, UserId};
+use shared::edge::body::Body;
+use shared::edge::respond::Answer;
+use shared::edge::{Problem, Scope};
+use shared::ids;
+use shared::store::accounts::{Account, AccountType};
+use shared::store::categories::Category;
+use shared::store::users::{NewUser, User, Users};
+
+use crate::fields::RegisterBody;
+use crate::me::UserView;
+use crate::tokens::{RefreshToken, SignedInView};
+use crate::{App, Parts, password};
+
+pub async fn register(
+    State(app): State<App>,
+    scope: Scope,
+    Body { value: body, .. }: Body<RegisterBody>,
+) -> Result<Answer, Problem> {
+    let app = app.parts()?;
+    let names = [&body.first_name, &body.last_name].map(|name| name.as_ref().map_or("", |name| name.0.as_str()));
+    password::check(&body.password.0, &body.email.0, &names, "/password")
+        .map_err(|error| Problem::fields(vec![error]))?;
+    let password_hash = app.passwords.hash(&body.password.0).await?;
+    let refresh = RefreshToken::new();
+    let new = new_user(app, &scope, body, password_hash, &refresh);
+    let tokens = app.issuer.tokens(new.user.id, new.session.id, new.session.expires_at_ms, &refresh)?;
+    let view = SignedInView { user: UserView::from(&new.user), tokens };
+    Users::new(app.store(&scope)).register(new).await?;
+    let answer = Answer::created("/api/v1/auth/me".to_owned(), &view);
+    Ok(app.cookie.set(answer, &view.tokens))
+}
+
+fn new_user(app: &Parts, scope: &Scope, body: RegisterBody, password_hash: String, refresh: &RefreshToken) -> NewUser {
+    let currency = body.currency.unwrap_or(app.default_currency);
+    let time_zone = body.time_zone.map_or_else(|| "UTC".to_owned(), |zone| zone.0);
+    let categories = Category::defaults(&app.clock);
+    let account = Account {
+        id: AccountId::new(ids::new_id(&app.clock)),
+        name: "Checking".to_owned(),
+        kind: AccountType::Checking,
+        currency,
+        // Unknown: a balance that nobody stated is not zero.
+        opening_minor: None,
+        opening_date: app.clock.today(&time_zone),
+        credit_limit_minor: None,
+        interest_rate_bps: None,
+        minimum_payment_minor: None,
+        archived: false,
+        movement_minor: 0,
+        version: 1,
+        knowledge: i64::try_from(categories.len()).unwrap_or(0).saturating_add(1),
+    };
+    let text = |value: Option<shared::edge::body::Text<0, 100>>| value.map(|v| v.0).filter(|text| !text.is_empty());
+    NewUser {
+        user: User {
+            id: UserId::new(ids::new_id(&app.clock)),
+            email: body.email.0,
+            password_hash,
+            first_name: text(body.first_name),
+            last_name: text(body.last_name),
+            currency,
+            time_zone,
+            locale: body.locale.map(|locale| locale.0),
+            created_at_ms: app.clock.now_ms(),
+            version: 1,
+        },
+        categories,
+        account,
+        session: app.issuer.session(scope),
+        refresh_token: app.issuer.hash_of(refresh),
+    }
+}

@@ -1,0 +1,115 @@
+//! Issues the two tokens of a session. The refresh token is 256 random bits; only its HMAC, keyed by
+//! `JWT_REFRESH_SECRET`, is kept. Must never be told of a password.
+
+use finance::id::UserId;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use shared::clock::Clock;
+use shared::config::{AuthConfig, JwtConfig};
+use shared::edge::{Problem, ProblemType, Scope};
+use shared::identity::AccessTokens;
+use shared::store::sessions::{Session, TokenHash};
+use shared::{crypto, ids};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::me::UserView;
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokensView {
+    pub access_token: String,
+    /// Always `Bearer`.
+    pub token_type: &'static str,
+    /// Seconds.
+    pub expires_in: i64,
+    pub refresh_token: String,
+    /// Seconds until the session ends whatever happens.
+    pub refresh_expires_in: i64,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SignedInView {
+    pub user: UserView,
+    pub tokens: TokensView,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokensOnlyView {
+    pub tokens: TokensView,
+}
+
+/// A refresh token on its way to the client.
+pub struct RefreshToken(SecretString);
+
+impl RefreshToken {
+    pub fn new() -> Self {
+        Self(SecretString::from(crypto::random_token()))
+    }
+}
+
+pub struct Issuer {
+    access: AccessTokens,
+    refresh_key: [u8; 32],
+    guard_key: [u8; 32],
+    refresh_ttl_ms: i64,
+    clock: Clock,
+}
+
+impl Issuer {
+    pub fn new(jwt: &JwtConfig, auth: &AuthConfig, clock: Clock) -> Self {
+        let secret = auth.refresh_secret.expose_secret().as_bytes();
+        Self {
+            access: AccessTokens::new(jwt, clock.clone()),
+            refresh_key: crypto::derive_key(secret, "fintrack refresh token v1"),
+            guard_key: crypto::derive_key(secret, "fintrack login guard v1"),
+            refresh_ttl_ms: i64::try_from(auth.refresh_ttl.as_millis()).unwrap_or(i64::MAX),
+            clock,
+        }
+    }
+
+    /// What is kept of a refresh token.
+    pub fn hash(&self, token: &str) -> TokenHash {
+        crypto::hmac_sha256(&self.refresh_key, token.as_bytes())
+    }
+
+    pub fn hash_of(&self, token: &RefreshToken) -> TokenHash {
+        self.hash(token.0.expose_secret())
+    }
+
+    /// What the log-in guard calls an address, known or not.
+    pub fn guard_id(&self, email: &str) -> [u8; 32] {
+        crypto::hmac_sha256(&self.guard_key, email.as_bytes())
+    }
+
+    /// A session that begins now.
+    pub fn session(&self, scope: &Scope) -> Session {
+        let now = self.clock.now_ms();
+        Session {
+            id: ids::new_id(&self.clock),
+            created_at_ms: now,
+            last_used_at_ms: now,
+            expires_at_ms: now.saturating_add(self.refresh_ttl_ms),
+            ip: scope.source_ip.to_string(),
+            user_agent: scope.user_agent.to_string(),
+        }
+    }
+
+    /// The tokens of a session that ends at `expires_at_ms`.
+    pub fn tokens(
+        &self,
+        user: UserId,
+        session: Uuid,
+        expires_at_ms: i64,
+        refresh: &RefreshToken,
+    ) -> Result<TokensView, Problem> {
+        let access_token = self.access.sign(user, session).ok_or_else(|| Problem::new(ProblemType::Internal))?;
+        Ok(TokensView {
+            access_token,
+            token_type: "Bearer",
+            expires_in: self.access.ttl_seconds(),
+            refresh_token: refresh.0.expose_secret().to_owned(),
+            refresh_expires_in: expires_at_ms.saturating_sub(self.clock.now_ms()).max(0) / 1000,
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! `GET /health`: whether MongoDB and Redis answer. Also invoked by a schedule, whose event is no HTTP event; and the
+//! door of every unknown path, which the edge answers 404. Must never tell more than the contract: no version, no host.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use lambda_http::RequestExt;
+use lambda_http::request::RequestContext;
+use serde::Serialize;
+use shared::boot::Boot;
+use shared::clock::{self, Clock};
+use shared::config::Need;
+use shared::edge::respond::Answer;
+use shared::edge::{Function, RouteInfo, Routes, Scope, layers};
+use shared::store::Mongo;
+use shared::store::redis::Redis;
+use utoipa::ToSchema;
+
+pub const FUNCTION: Function = Function { name: "health", needs: &[Need::Mongo, Need::Redis] };
+
+/// How long a database may take to answer.
+const PING_TIME_MAX: Duration = Duration::from_secs(1);
+
+#[derive(Clone)]
+struct App {
+    mongo: Option<Mongo>,
+    redis: Option<Redis>,
+    clock: Clock,
+    started: Instant,
+}
+
+fn table() -> Routes<App> {
+    Routes::new().get("/health", "get_health", get_health).public()
+}
+
+pub fn routes() -> Vec<RouteInfo> {
+    table().into_table()
+}
+
+pub fn build(boot: &Boot) -> Router {
+    let app =
+        App { mongo: boot.mongo(), redis: boot.redis(), clock: boot.clock.clone(), started: Instant::now() };
+    // The schedule is told by the request's context, never by a path: no HTTP client can reach it.
+    layers::serve(boot, FUNCTION.name, table(), app.clone())
+        .layer(middleware::from_fn_with_state(app, answer_schedule))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HealthView {
+    /// `healthy` or `unhealthy`.
+    pub status: &'static str,
+    pub timestamp: String,
+    /// Whole seconds since this execution environment started.
+    pub uptime: u64,
+    pub services: ServicesView,
+}
+
+/// `connected` or `disconnected`, each.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ServicesView {
+    pub mongodb: &'static str,
+    pub redis: &'static str,
+}
+
+impl App {
+    async fn check(&self, scope: Option<&Scope>) -> HealthView {
+        let mongo = async {
+            let Some(mongo) = &self.mongo else { return false };
+            let store = match scope {
+                Some(scope) => mongo.within(scope),
+                None => mongo.for_duration(PING_TIME_MAX),
+            };
+            store.ping(PING_TIME_MAX).await
+        };
+        let redis = async {
+            let Some(redis) = &self.redis else { return false };
+            redis.ping(PING_TIME_MAX).await
+        };
+        let (mongo, redis) = tokio::join!(mongo, redis);
+        let word = |up: bool| if up { "connected" } else { "disconnected" };
+        HealthView {
+            status: if mongo && redis { "healthy" } else { "unhealthy" },
+            timestamp: clock::rfc3339(self.clock.now_ms() / 1000 * 1000),
+            uptime: self.started.elapsed().as_secs(),
+            services: ServicesView { mongodb: word(mongo), redis: word(redis) },
+        }
+    }
+}
+
+async fn get_health(State(app): State<App>, scope: Scope) -> Answer {
+    let view = app.check(Some(&scope)).await;
+    let status = if view.status == "healthy" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let answer = Answer::json(status, &view);
+    if status == StatusCode::OK { answer } else { answer.header("retry-after", "1") }
+}
+
+async fn answer_schedule(State(app): State<App>, request: Request, next: Next) -> Response {
+    if !matches!(request.request_context_ref(), Some(RequestContext::PassThrough)) {
+        return next.run(request).await;
+    }
+    let (mut parts, _) = request.into_parts();
+    let scope = Scope::from_request_parts(&mut parts, &()).await.ok();
+    let view = app.check(scope.as_ref()).await;
+    tracing::info!(
+        message = "health checked",
+        service = FUNCTION.name,
+        status = view.status,
+        mongodb = view.services.mongodb,
+        redis = view.services.redis,
+    );
+    Answer::ok(&view).into_response()
+}

@@ -1,0 +1,49 @@
+//! The command line of the local run; the Makefile is its index. Single-threaded on purpose: the parent-death signal of a
+//! child belongs to the thread that started it.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use local::console;
+use local::run::{self, Behind};
+use local::workspace::{Variables, Workspace};
+
+const USAGE: &str = "local <command>
+  run                       the whole API on http://127.0.0.1:PORT (3000), with its databases
+  lambda                    the same over the Lambda binaries of make build
+  demo                      two years of data for the demo user
+  migrate                   the indexes of MONGODB_URI, or of the running databases
+  with-servers -- command   a command with test databases in MONGODB_URI and REDIS_URL";
+
+fn main() -> ExitCode {
+    let ended = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime").and_then(|runtime| {
+        let ended = runtime.block_on(Box::pin(command()));
+        // A request that did not end in time must not hold the process.
+        runtime.shutdown_background();
+        ended
+    });
+    ended.unwrap_or_else(|error| {
+        console::warn(format_args!("Error: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+async fn command() -> Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let environment: Variables = shared::config::environment();
+    let mut words = arguments.iter().map(String::as_str);
+    match (words.next(), words.next()) {
+        (Some("run"), None) => run::serve(&Workspace::find()?, &environment, Behind::Routers).await,
+        (Some("lambda"), None) => run::serve(&Workspace::find()?, &environment, Behind::Bootstraps).await,
+        (Some("demo"), None) => run::demo(&Workspace::find()?, &environment).await,
+        (Some("migrate"), None) => run::migrate(&Workspace::find()?, &environment).await,
+        (Some("with-servers"), Some("--")) => {
+            run::with_servers(&Workspace::find()?, &environment, arguments.get(2..).unwrap_or_default()).await
+        }
+        (None | Some("help" | "--help" | "-h"), _) => {
+            console::say(USAGE);
+            Ok(ExitCode::SUCCESS)
+        }
+        (Some(other), _) => bail!("unknown command: {other}\n{USAGE}"),
+    }
+}

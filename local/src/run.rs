@@ -1,0 +1,408 @@
+//! The commands: `run` and `lambda` serve the API, `demo` fills it, `migrate` makes the indexes, `with_servers` lends test
+//! databases to a command. Each says what it does while it does it, and stops what it started, in order.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::{Map, Value};
+use shared::boot::Boot;
+use shared::config::{Config, Need};
+use shared::store::indexes;
+
+use crate::console::{say, warn};
+use crate::demo;
+use crate::functions::Functions;
+use crate::gateway::{self, Backend, Gateway, Reserved};
+use crate::lambda::Pools;
+use crate::process;
+use crate::secrets;
+use crate::servers::{self, Purpose, Servers};
+use crate::signals::Stop;
+use crate::template::Template;
+use crate::workspace::{Lock, Variables, Workspace, make_folder, remove_folder, variable, write_private};
+
+/// What `make demo` must share with the server of its port, whatever terminal it is typed in.
+const SHARED_WITH_DEMO: [&str; 12] = [
+    "APP_ENV",
+    "NODE_ENV",
+    "MONGODB_URI",
+    "MONGODB_DATABASE",
+    "REDIS_URL",
+    "REDIS_KEY_PREFIX",
+    "JWT_SECRET",
+    "JWT_KEYS",
+    "JWT_REFRESH_SECRET",
+    "PASSWORD_PEPPER",
+    "ARGON2_MEMORY_KIB",
+    "ARGON2_ITERATIONS",
+];
+
+/// What answers behind the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behind {
+    /// The functions, mounted in this process.
+    Routers,
+    /// The binaries of `make build`.
+    Bootstraps,
+}
+
+/// The folder of one port's run, and who may use it.
+struct Home {
+    port: u16,
+    path: PathBuf,
+}
+
+impl Home {
+    fn of(workspace: &Workspace, variables: &Variables) -> Result<Self> {
+        let port = match variable(variables, "PORT") {
+            None => 3000,
+            Some(text) => match text.parse::<u16>() {
+                Ok(port) if port > 0 => port,
+                _ => bail!("PORT must be a number from 1 to 65535, for example: make run PORT=3001"),
+            },
+        };
+        Ok(Self { port, path: workspace.run(port) })
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.path.join("lock")
+    }
+    fn pid_file(&self) -> PathBuf {
+        self.path.join("local.pid")
+    }
+    fn state_file(&self) -> PathBuf {
+        self.path.join("state.json")
+    }
+
+    fn lock(&self) -> Result<Lock> {
+        match Lock::try_take(&self.lock_file())? {
+            Some(lock) => {
+                write_private(&self.pid_file(), &std::process::id().to_string())?;
+                drop(std::fs::remove_file(self.state_file()));
+                Ok(lock)
+            }
+            None => {
+                let pid = std::fs::read_to_string(self.pid_file()).unwrap_or_default();
+                bail!(
+                    "it already runs on port {} (pid {}): stop it there with Ctrl-C, or choose another port: make run PORT={}",
+                    self.port,
+                    pid.trim(),
+                    if self.port < u16::MAX { self.port + 1 } else { 3000 }
+                )
+            }
+        }
+    }
+
+    fn leave(&self) {
+        drop(std::fs::remove_file(self.state_file()));
+        drop(std::fs::remove_file(self.pid_file()));
+    }
+
+    fn write_state(&self, variables: &Variables) -> Result<()> {
+        let shared = SHARED_WITH_DEMO.into_iter().filter_map(|name| Some((name.to_owned(), variable(variables, name)?)));
+        let state: Map<String, Value> = shared.map(|(name, value)| (name, value.into())).collect();
+        write_private(&self.state_file(), &Value::from(state).to_string())
+    }
+
+    /// What the server that runs on this port uses; `None` when none runs.
+    fn running(&self) -> Result<Option<Vec<(String, String)>>> {
+        if !Lock::is_taken(&self.lock_file()) {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(self.state_file())
+            .map_err(|_| anyhow!("the server on port {} is not ready yet: try again in a moment", self.port))?;
+        let state: Map<String, Value> =
+            serde_json::from_str(&text).with_context(|| format!("{} is damaged", self.state_file().display()))?;
+        let text = |value: Value| value.as_str().map(str::to_owned);
+        Ok(Some(state.into_iter().filter_map(|(name, value)| Some((name, text(value)?))).collect()))
+    }
+}
+
+fn is_fresh(variables: &Variables) -> bool {
+    variable(variables, "FRESH").is_some_and(|value| !matches!(value, "0" | "false" | "no"))
+}
+
+/// `run` and `lambda`: databases, migration, demo login, gateway; until a signal.
+pub async fn serve(workspace: &Workspace, environment: &Variables, behind: Behind) -> Result<ExitCode> {
+    let mut stop = Stop::listen()?;
+    let home = Home::of(workspace, environment)?;
+    let template = Template::read(&workspace.template())?;
+    let _lock = home.lock()?;
+    let ended = serve_locked(workspace, environment, behind, &home, template, &mut stop).await;
+    home.leave();
+    ended
+}
+
+async fn serve_locked(
+    workspace: &Workspace,
+    environment: &Variables,
+    behind: Behind,
+    home: &Home,
+    template: Template,
+    stop: &mut Stop,
+) -> Result<ExitCode> {
+    let reserved = gateway::reserve(home.port)?;
+    if is_fresh(environment) {
+        if variable(environment, "MONGODB_URI").is_some() || variable(environment, "REDIS_URL").is_some() {
+            bail!("FRESH=1 empties only databases that are started here: unset MONGODB_URI and REDIS_URL, or leave FRESH out");
+        }
+        servers::forget(&home.path).await?;
+        say(format_args!("Starting empty: the data of port {} is removed", home.port));
+    }
+    let start = Servers::start(workspace, environment, &home.path, Purpose::Run);
+    let mut servers = stop.unless_asked(start).await?;
+    let ended = serve_on(workspace, environment, behind, home, template, stop, &mut servers, reserved).await;
+    servers.stop().await;
+    if ended.is_ok() {
+        say("Stopped");
+    }
+    ended
+}
+
+#[expect(clippy::too_many_arguments, reason = "one caller, which lists what is up by then")]
+async fn serve_on(
+    workspace: &Workspace,
+    environment: &Variables,
+    behind: Behind,
+    home: &Home,
+    template: Template,
+    stop: &mut Stop,
+    servers: &mut Servers,
+    reserved: Reserved,
+) -> Result<ExitCode> {
+    let mut variables = with_servers_of(environment, servers);
+    secrets::complete(workspace, &mut variables)?;
+    log_readably_on_a_terminal(&mut variables);
+
+    let prepare = async {
+        let functions = Functions::mount(&variables)?;
+        for warning in &functions.boot().config.warnings {
+            warn(format_args!("Warning: {warning}"));
+        }
+        migrate_on(functions.boot()).await?;
+        // Before the log begins: the making of the demo login is no event of the server's.
+        demo::login(workspace, &variables).await?;
+        let backend = match behind {
+            Behind::Routers => Backend::InProcess(functions.clone()),
+            Behind::Bootstraps => Backend::Bootstraps(
+                Pools::prepare(workspace, environment, variables.clone(), &template.functions).await?,
+            ),
+        };
+        Ok((functions, backend))
+    };
+    let (functions, backend) = stop.unless_asked(prepare).await?;
+    home.write_state(&variables)?;
+    let config = &functions.boot().config;
+    shared::telemetry::init(&config.log_level, config.log_format);
+
+    let gateway = Arc::new(Gateway::new(template, backend));
+    let listener = reserved.listen()?;
+    greet(home.port, behind);
+    tokio::select! {
+        _ = gateway.serve(listener, stop.clone()) => {}
+        () = servers.watch() => {}
+    }
+    if let Backend::Bootstraps(pools) = gateway.backend() {
+        pools.stop().await;
+    }
+    close(functions.boot()).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn greet(port: u16, behind: Behind) {
+    let how = match behind {
+        Behind::Routers => "the functions in one process",
+        Behind::Bootstraps => "the Lambda binaries behind a local Runtime API",
+    };
+    let address = format!("http://127.0.0.1:{port}");
+    let (email, password) = (demo::EMAIL, demo::PASSWORD);
+    say("");
+    say(format_args!("FinTrack Pro answers on {address} ({how}). Ctrl-C stops it."));
+    say(format_args!("Demo login: {email} / {password} (`make demo` gives it two years of data)"));
+    say("Try, in another terminal:");
+    say(format_args!(
+        "  curl -s {address}/api/v1/auth/login -H 'content-type: application/json' -d '{{\"email\":\"{email}\",\"password\":\"{password}\"}}'"
+    ));
+    say("");
+}
+
+/// The variables of a server on these databases.
+fn with_servers_of(environment: &Variables, servers: &Servers) -> Variables {
+    let mut variables = environment.clone();
+    if variable(&variables, "APP_ENV").is_none() && variable(&variables, "NODE_ENV").is_none() {
+        variables.insert("APP_ENV".to_owned(), "development".to_owned());
+    }
+    variables.insert("MONGODB_URI".to_owned(), servers.mongodb_uri.clone());
+    variables.insert("REDIS_URL".to_owned(), servers.redis_url.clone());
+    variables
+}
+
+fn log_readably_on_a_terminal(variables: &mut Variables) {
+    use std::io::IsTerminal;
+    if variable(variables, "LOG_FORMAT").is_none() && std::io::stdout().is_terminal() {
+        variables.insert("LOG_FORMAT".to_owned(), "pretty".to_owned());
+    }
+}
+
+async fn migrate_on(boot: &Boot) -> Result<()> {
+    let mongo = boot.mongo().context("MONGODB_URI is missing")?;
+    indexes::migrate(&mongo).await.map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|source| format!(" ({source})")).unwrap_or_default();
+        anyhow!("the indexes could not be made: {error}{cause}")
+    })?;
+    say("Indexes are in place");
+    Ok(())
+}
+
+/// Ends the clients before their servers go.
+async fn close(boot: &Boot) {
+    if let Some(mongo) = boot.mongo() {
+        mongo.shutdown().await;
+    }
+}
+
+/// `demo`: two years of data for the demo user, on the databases of the port's run; when none runs, on that port's data.
+pub async fn demo(workspace: &Workspace, environment: &Variables) -> Result<ExitCode> {
+    let mut stop = Stop::listen()?;
+    let home = Home::of(workspace, environment)?;
+    if let Some(running) = home.running()? {
+        let mut variables = environment.clone();
+        variables.extend(running);
+        stop.unless_asked(demo::fill(workspace, &variables)).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(format_args!("No server runs on port {}: filling its data directly", home.port));
+    let _lock = home.lock()?;
+    let start = Servers::start(workspace, environment, &home.path, Purpose::Run);
+    let filled = match stop.unless_asked(start).await {
+        Ok(mut servers) => {
+            let filled = stop.unless_asked(fill_on(workspace, environment, &servers)).await;
+            servers.stop().await;
+            filled
+        }
+        Err(error) => Err(error),
+    };
+    home.leave();
+    filled?;
+    say("Now start the server: make run");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn fill_on(workspace: &Workspace, environment: &Variables, servers: &Servers) -> Result<()> {
+    let mut variables = with_servers_of(environment, servers);
+    secrets::complete(workspace, &mut variables)?;
+    let functions = Functions::mount(&variables)?;
+    migrate_on(functions.boot()).await?;
+    demo::fill(workspace, &variables).await
+}
+
+/// `migrate`: the indexes of `MONGODB_URI`, or of the database that runs for the port.
+pub async fn migrate(workspace: &Workspace, environment: &Variables) -> Result<ExitCode> {
+    let mut variables = environment.clone();
+    if variable(&variables, "MONGODB_URI").is_none() {
+        let home = Home::of(workspace, environment)?;
+        match home.running()? {
+            Some(running) => variables.extend(running),
+            None => bail!("which database? Set MONGODB_URI, or start make run first (PORT={})", home.port),
+        }
+    }
+    let boot = Boot::new(Config::load(&variables, &[Need::Mongo])?);
+    migrate_on(&boot).await?;
+    close(&boot).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `with-servers`: runs a command with databases of its own, and exits as it does.
+pub async fn with_servers(workspace: &Workspace, environment: &Variables, command: &[String]) -> Result<ExitCode> {
+    let Some((program, arguments)) = command.split_first() else {
+        bail!("which command? For example: local with-servers -- cargo test -p tests");
+    };
+    let mut stop = Stop::listen()?;
+    let folder = workspace.tests().join(std::process::id().to_string());
+    let lock = take_test_folder(workspace, &folder).await?;
+    let ended = match stop.unless_asked(Servers::start(workspace, environment, &folder, Purpose::Test)).await {
+        Ok(mut servers) => {
+            let ended = lend(environment, &servers, program, arguments, &mut stop).await;
+            servers.stop().await;
+            ended
+        }
+        Err(error) => Err(error),
+    };
+    drop(lock);
+    match &ended {
+        Ok(0) => remove_folder(&folder)?,
+        _ => {
+            for data in ["mongo", "redis"] {
+                remove_folder(&folder.join(data))?;
+            }
+            say(format_args!("The databases' logs are in {} until the next test run", workspace.short(&folder)));
+        }
+    }
+    ended.map(ExitCode::from)
+}
+
+async fn lend(
+    environment: &Variables,
+    servers: &Servers,
+    program: &str,
+    arguments: &[String],
+    stop: &mut Stop,
+) -> Result<u8> {
+    let path = environment.get("PATH").map(String::as_str);
+    let file = if program.contains('/') {
+        PathBuf::from(program)
+    } else {
+        process::on_path(path, program).with_context(|| format!("{program} is not on PATH"))?
+    };
+    let mut child = process::command(&file, process::on_path(path, "setpriv").as_deref())
+        .args(arguments)
+        .env("MONGODB_URI", &servers.mongodb_uri)
+        .env("REDIS_URL", &servers.redis_url)
+        .stdout(Stdio::inherit())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .with_context(|| format!("{program} cannot be started"))?;
+    let mut seen = 0;
+    loop {
+        tokio::select! {
+            status = child.wait() => {
+                return Ok(process::shell_status(status.with_context(|| format!("{program} cannot be waited for"))?));
+            }
+            signal = stop.next(seen) => {
+                seen += 1;
+                process::signal_group(&child, signal);
+            }
+        }
+    }
+}
+
+/// Makes a test run's folder, after a look at those of others: one at a time, so that nobody takes a folder for dead
+/// between its making and its locking.
+async fn take_test_folder(workspace: &Workspace, folder: &Path) -> Result<Lock> {
+    let turn = loop {
+        match Lock::try_take(&workspace.tests().join(".lock"))? {
+            Some(turn) => break turn,
+            None => tokio::time::sleep(process::POLL).await,
+        }
+    };
+    sweep_tests(workspace).await?;
+    make_folder(folder)?;
+    let lock = Lock::try_take(&folder.join("lock"))?.context("the folder for this test run is in use")?;
+    drop(turn);
+    Ok(lock)
+}
+
+/// Removes what ended test runs left, and stops the servers of killed ones.
+async fn sweep_tests(workspace: &Workspace) -> Result<()> {
+    for entry in std::fs::read_dir(workspace.tests()).into_iter().flatten().flatten() {
+        let folder: &Path = &entry.path();
+        if let Ok(Some(lock)) = Lock::try_take(&folder.join("lock")) {
+            servers::forget(folder).await?;
+            drop(lock);
+            remove_folder(folder)?;
+        }
+    }
+    Ok(())
+}

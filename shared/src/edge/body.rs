@@ -1,0 +1,431 @@
+//! Parses a JSON body into a type, in the order that the contract names: content type 415, syntax and unknown fields
+//! 400, then every wrong, missing or bad value at once, 422. Must never leave a partial effect: parsing comes first.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use http::header;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use unicode_normalization::UnicodeNormalization;
+
+use super::json::Json;
+use super::layers::Scope;
+use super::problem::{FieldError, Problem, ProblemType};
+
+/// A value that one field of a body can hold.
+pub trait FieldValue: Sized {
+    /// # Errors
+    /// The stable code and a text that is safe to show, or several with pointers below `pointer`.
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>>;
+    /// Its JSON schema.
+    fn schema() -> Value;
+}
+
+/// A body type, made by [`json_body!`](crate::json_body).
+pub trait JsonBody: Sized {
+    const FIELDS: &'static [&'static str];
+    fn read_fields(reader: FieldReader) -> Result<Self, Vec<FieldError>>;
+    fn schema() -> Value;
+}
+
+/// What a merge patch (RFC 7396) says of one field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Patch<T> {
+    /// Absent: leave it.
+    #[default]
+    Keep,
+    /// `null`: remove it.
+    Clear,
+    Set(T),
+}
+
+impl<T> Patch<T> {
+    /// The value after the patch.
+    pub fn apply(self, current: Option<T>) -> Option<T> {
+        match self {
+            Patch::Keep => current,
+            Patch::Clear => None,
+            Patch::Set(value) => Some(value),
+        }
+    }
+
+    pub fn is_keep(&self) -> bool {
+        matches!(self, Patch::Keep)
+    }
+}
+
+/// Reads an object's fields and keeps every error.
+pub struct FieldReader {
+    fields: Vec<(String, Json)>,
+    prefix: String,
+    pub errors: Vec<FieldError>,
+}
+
+impl FieldReader {
+    pub fn new(fields: Vec<(String, Json)>, prefix: impl Into<String>) -> Self {
+        Self { fields, prefix: prefix.into(), errors: Vec::new() }
+    }
+
+    fn get(&self, name: &str) -> Option<&Json> {
+        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value)
+    }
+
+    fn value<T: FieldValue>(&mut self, name: &str, json: &Json) -> Option<T> {
+        T::read(json, &format!("{}/{name}", self.prefix)).map_err(|errors| self.errors.extend(errors)).ok()
+    }
+
+    pub fn required<T: FieldValue>(&mut self, name: &str) -> Option<T> {
+        match self.get(name).cloned() {
+            Some(json) => self.value(name, &json),
+            None => {
+                self.errors.push(FieldError::new(format!("{}/{name}", self.prefix), "required", "is required"));
+                None
+            }
+        }
+    }
+
+    /// Absent and `null` are one.
+    pub fn optional<T: FieldValue>(&mut self, name: &str) -> Option<T> {
+        match self.get(name).cloned() {
+            None | Some(Json::Null) => None,
+            Some(json) => self.value(name, &json),
+        }
+    }
+
+    pub fn patch<T: FieldValue>(&mut self, name: &str) -> Patch<T> {
+        match self.get(name).cloned() {
+            None => Patch::Keep,
+            Some(Json::Null) => Patch::Clear,
+            Some(json) => self.value(name, &json).map_or(Patch::Keep, Patch::Set),
+        }
+    }
+}
+
+/// Declares a body: its struct, its parser, the list of fields that it knows and its JSON schema, all from one text.
+///
+/// `required` must be there and not null; `optional` may be absent or null; `patch` is a field of a merge patch.
+#[macro_export]
+macro_rules! json_body {
+    ($(#[$meta:meta])* pub struct $name:ident { $($mode:ident $field:ident : $type:ty as $wire:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug)]
+        pub struct $name { $(pub $field: $crate::json_body!(@type $mode $type),)* }
+
+        impl $crate::edge::body::JsonBody for $name {
+            const FIELDS: &'static [&'static str] = &[$($wire),*];
+            #[allow(unused_mut, reason = "a body may have no field")]
+            fn read_fields(
+                mut reader: $crate::edge::body::FieldReader,
+            ) -> Result<Self, Vec<$crate::edge::FieldError>> {
+                $(let $field = reader.$mode::<$type>($wire);)*
+                if !reader.errors.is_empty() {
+                    return Err(reader.errors);
+                }
+                Ok(Self { $($field: $crate::json_body!(@unwrap $mode $field reader),)* })
+            }
+            fn schema() -> $crate::edge::body::Value {
+                let mut properties = $crate::edge::body::Map::new();
+                let mut required: Vec<$crate::edge::body::Value> = Vec::new();
+                $(
+                    let schema = <$type as $crate::edge::body::FieldValue>::schema();
+                    properties.insert($wire.to_owned(), $crate::json_body!(@schema $mode schema));
+                    if stringify!($mode) == "required" { required.push($wire.into()); }
+                )*
+                $crate::edge::body::object_schema(properties, required)
+            }
+        }
+    };
+    (@type required $type:ty) => { $type };
+    (@type optional $type:ty) => { Option<$type> };
+    (@type patch $type:ty) => { $crate::edge::body::Patch<$type> };
+    (@unwrap required $field:ident $reader:ident) => {
+        match $field { Some(value) => value, None => return Err($reader.errors) }
+    };
+    (@unwrap optional $field:ident $reader:ident) => { $field };
+    (@unwrap patch $field:ident $reader:ident) => { $field };
+    (@schema required $schema:ident) => { $schema };
+    (@schema optional $schema:ident) => { $crate::edge::body::nullable($schema) };
+    (@schema patch $schema:ident) => { $crate::edge::body::nullable($schema) };
+}
+
+pub use serde_json::{Map, Value};
+
+/// `{type: object, additionalProperties: false}` with these properties.
+pub fn object_schema(properties: Map<String, Value>, required: Vec<Value>) -> Value {
+    let mut schema = serde_json::json!({"type": "object", "additionalProperties": false, "properties": properties});
+    if !required.is_empty() {
+        schema["required"] = required.into();
+    }
+    schema
+}
+
+/// The schema, or null.
+pub fn nullable(schema: Value) -> Value {
+    serde_json::json!({"anyOf": [schema, {"type": "null"}]})
+}
+
+/// Parses an object of type `T` at `pointer`, refusing unknown fields as 422s of a nested object.
+pub fn read_object<T: JsonBody>(value: &Json, pointer: &str) -> Result<T, Vec<FieldError>> {
+    let Json::Object(fields) = value else {
+        return Err(vec![wrong_type(value, pointer, "an object")]);
+    };
+    T::read_fields(FieldReader::new(fields.clone(), pointer))
+}
+
+/// Names every unknown field of an object, and of those nested ones that `T` does not see.
+fn unknown_fields(value: &Json, known: &[&str]) -> Vec<FieldError> {
+    let Json::Object(fields) = value else { return Vec::new() };
+    fields
+        .iter()
+        .filter(|(name, _)| !known.contains(&name.as_str()))
+        .map(|(name, _)| {
+            let escaped = name.replace('~', "~0").replace('/', "~1");
+            FieldError::new(format!("/{escaped}"), "unknown_field", "is not a field of this body")
+        })
+        .collect()
+}
+
+/// Parses a whole body.
+///
+/// # Errors
+/// 400 or 422, as the contract orders them.
+pub fn parse<T: JsonBody>(bytes: &[u8]) -> Result<T, Problem> {
+    let value = Json::parse(bytes).map_err(|reason| Problem::new(ProblemType::InvalidJson).detail(reason))?;
+    let unknown = unknown_fields(&value, T::FIELDS);
+    if !unknown.is_empty() {
+        return Err(Problem { errors: unknown, ..Problem::new(ProblemType::UnknownField) });
+    }
+    read_object(&value, "").map_err(Problem::fields)
+}
+
+/// A parsed JSON body, with its fingerprint for the idempotency record.
+pub struct Body<T> {
+    pub value: T,
+    pub raw: Bytes,
+}
+
+impl<S: Send + Sync, T: JsonBody> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let merge_patch = request.method() == http::Method::PATCH;
+        if !is_json(request.headers(), merge_patch) {
+            return Err(Problem::new(ProblemType::UnsupportedMediaType));
+        }
+        let raw = read_bytes(request).await?;
+        Ok(Self { value: parse(&raw)?, raw })
+    }
+}
+
+/// A JSON body that may be left out: no body counts as `{}`.
+pub struct OptionalBody<T>(pub T);
+
+impl<S: Send + Sync, T: JsonBody> FromRequest<S> for OptionalBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let json = is_json(request.headers(), false);
+        let raw = read_bytes(request).await?;
+        match (raw.is_empty(), json) {
+            (true, _) => Ok(Self(parse(b"{}")?)),
+            (false, true) => Ok(Self(parse(&raw)?)),
+            (false, false) => Err(Problem::new(ProblemType::UnsupportedMediaType)),
+        }
+    }
+}
+
+async fn read_bytes(request: Request) -> Result<Bytes, Problem> {
+    let max = request.extensions().get::<Scope>().map_or(64 * 1024, |scope| scope.body_max);
+    match Limited::new(request.into_body(), max).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            Err(Problem::new(ProblemType::BodyTooLarge).detail(format!("at most {max} bytes")))
+        }
+        Err(_) => Err(Problem::new(ProblemType::InvalidJson).detail("the body could not be read")),
+    }
+}
+
+fn is_json(headers: &http::HeaderMap, merge_patch: bool) -> bool {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(value), None) = (types.next(), types.next()) else { return false };
+    let text = value.to_str().unwrap_or_default();
+    let mut parts = text.split(';').map(str::trim);
+    let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let utf8 = parts.all(|parameter| {
+        let parameter = parameter.to_ascii_lowercase();
+        !parameter.starts_with("charset=") || matches!(&parameter[8..], "utf-8" | "\"utf-8\"")
+    });
+    utf8 && (media == "application/json" || (merge_patch && media == "application/merge-patch+json"))
+}
+
+/// A field error of the wrong JSON type.
+pub fn wrong_type(value: &Json, pointer: &str, wanted: &str) -> FieldError {
+    FieldError::new(pointer, "wrong_type", format!("must be {wanted}, not {}", value.kind()))
+}
+
+/// Text of the API: trimmed, NFC, without control characters, of `MIN` to `MAX` code points.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text<const MIN: usize, const MAX: usize>(pub String);
+
+/// Notes: as [`Text`], but TAB and LF are allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notes(pub String);
+
+fn read_text(value: &Json, pointer: &str, min: usize, max: usize, multiline: bool) -> Result<String, Vec<FieldError>> {
+    let Json::Text(text) = value else { return Err(vec![wrong_type(value, pointer, "a string")]) };
+    let text: String = text.trim().nfc().collect();
+    let refused = |c: char| c.is_control() && !(multiline && matches!(c, '\t' | '\n'));
+    if text.chars().any(refused) {
+        return Err(vec![FieldError::new(pointer, "invalid_text", "must not hold control characters")]);
+    }
+    let length = text.chars().count();
+    if length < min {
+        return Err(vec![FieldError::new(pointer, "too_short", format!("must have at least {min} characters"))]);
+    }
+    if length > max {
+        return Err(vec![FieldError::new(pointer, "too_long", format!("must have at most {max} characters"))]);
+    }
+    Ok(text)
+}
+
+impl<const MIN: usize, const MAX: usize> FieldValue for Text<MIN, MAX> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+        read_text(value, pointer, MIN, MAX, false).map(Self)
+    }
+    fn schema() -> Value {
+        serde_json::json!({"type": "string", "minLength": MIN, "maxLength": MAX})
+    }
+}
+
+impl FieldValue for Notes {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+        read_text(value, pointer, 0, 4000, true).map(Self)
+    }
+    fn schema() -> Value {
+        serde_json::json!({"type": "string", "maxLength": 4000})
+    }
+}
+
+/// A list of at most 1,000 values.
+impl<T: FieldValue> FieldValue for Vec<T> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+        let Json::List(items) = value else { return Err(vec![wrong_type(value, pointer, "an array")]) };
+        if items.len() > 1000 {
+            return Err(vec![FieldError::new(pointer, "too_many", "must have at most 1000 items")]);
+        }
+        let mut errors = Vec::new();
+        let mut read = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match T::read(item, &format!("{pointer}/{index}")) {
+                Ok(value) => read.push(value),
+                Err(more) => errors.extend(more),
+            }
+        }
+        if errors.is_empty() { Ok(read) } else { Err(errors) }
+    }
+    fn schema() -> Value {
+        serde_json::json!({"type": "array", "items": T::schema(), "maxItems": 1000})
+    }
+}
+
+impl FieldValue for bool {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+        match value {
+            Json::Bool(value) => Ok(*value),
+            other => Err(vec![wrong_type(other, pointer, "a boolean")]),
+        }
+    }
+    fn schema() -> Value {
+        serde_json::json!({"type": "boolean"})
+    }
+}
+
+impl FieldValue for i64 {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+        match value {
+            Json::Integer(value) => Ok(*value),
+            other => Err(vec![wrong_type(other, pointer, "an integer")]),
+        }
+    }
+    fn schema() -> Value {
+        serde_json::json!({"type": "integer"})
+    }
+}
+
+/// Reads a string field with a parser that answers `None` for a bad one.
+pub fn parse_text<T>(
+    value: &Json,
+    pointer: &str,
+    code: &'static str,
+    wanted: &str,
+    parser: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, Vec<FieldError>> {
+    match value {
+        Json::Text(text) => parser(text).ok_or_else(|| vec![FieldError::new(pointer, code, format!("must be {wanted}"))]),
+        other => Err(vec![wrong_type(other, pointer, "a string")]),
+    }
+}
+
+/// A [`FieldValue`] of a type that `finance` parses from text.
+macro_rules! parsed_field {
+    ($($type:ty, $code:literal, $wanted:literal, $schema:tt, $parser:expr;)*) => {
+        $(impl FieldValue for $type {
+            fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+                parse_text(value, pointer, $code, $wanted, $parser)
+            }
+            fn schema() -> Value {
+                serde_json::json!($schema)
+            }
+        })*
+    };
+}
+
+parsed_field! {
+    finance::currency::Currency, "unknown_currency", "an ISO 4217 code", {"type": "string", "pattern": "^[A-Z]{3}$"},
+        finance::currency::Currency::parse;
+    finance::calendar::Date, "invalid_date", "a date YYYY-MM-DD", {"type": "string", "format": "date"},
+        finance::calendar::parse_date;
+    finance::id::AccountId, "invalid_id", "an id", {"type": "string", "format": "uuid"}, finance::id::AccountId::parse;
+    finance::id::CategoryId, "invalid_id", "an id", {"type": "string", "format": "uuid"},
+        finance::id::CategoryId::parse;
+    finance::transaction::TransactionType, "invalid_value", "income, expense or transfer",
+        {"type": "string", "enum": ["income", "expense", "transfer"]}, finance::transaction::TransactionType::parse;
+    finance::transaction::TransactionStatus, "invalid_value", "pending, cleared or reconciled",
+        {"type": "string", "enum": ["pending", "cleared", "reconciled"]},
+        finance::transaction::TransactionStatus::parse;
+    finance::category::CategoryKind, "invalid_value", "income or expense",
+        {"type": "string", "enum": ["income", "expense"]}, finance::category::CategoryKind::parse;
+}
+
+/// A decimal amount as text. Whether its decimals fit is only known with its currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decimal(pub String);
+
+impl FieldValue for Decimal {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+        parse_text(value, pointer, "invalid_amount", "a decimal such as \"12.34\"", |text| {
+            let unsigned = text.strip_prefix('-').unwrap_or(text);
+            let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+            let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            let fits = whole.len() <= 20 && fraction.len() <= 4;
+            (digits(whole) && digits(fraction) && fits).then(|| Self(text.to_owned()))
+        })
+    }
+    fn schema() -> Value {
+        serde_json::json!({"type": "string", "pattern": "^-?[0-9]{1,20}(\\.[0-9]{1,4})?$"})
+    }
+}
+
+/// An IANA time zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimeZoneName(pub String);
+
+impl FieldValue for TimeZoneName {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+        parse_text(value, pointer, "unknown_time_zone", "an IANA time zone", |text| {
+            jiff::tz::TimeZone::get(text).ok().and_then(|zone| zone.iana_name().map(|name| Self(name.to_owned())))
+        })
+    }
+    fn schema() -> Value {
+        serde_json::json!({"type": "string"})
+    }
+}

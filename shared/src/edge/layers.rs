@@ -1,0 +1,485 @@
+//! What happens around every handler, in one function, top to bottom: request id and span, preflight, route look-up,
+//! limiter and session in parallel, query, deadline and panic guard, then headers and one log line.
+//!
+//! Must never decide what an operation does. It must always answer: an error of the service would become API Gateway's.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use finance::id::UserId;
+use futures_util::FutureExt;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use lambda_http::RequestExt;
+use lambda_http::request::RequestContext;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::problem::{Problem, ProblemType};
+use super::query::Query;
+use super::route::{Access, LimitClass, RouteInfo, Routes};
+use crate::boot::Boot;
+use crate::clock::Clock;
+use crate::identity::AccessTokens;
+use crate::ids;
+use crate::rate_limit::{RateLimiter, Verdict, client_key};
+use crate::store::Mongo;
+use crate::store::sessions::Sessions;
+
+/// The longest that a request may take where no Lambda context says otherwise.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// What a request may still spend, and what it is called.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    pub request_id: Arc<str>,
+    pub source_ip: Arc<str>,
+    pub user_agent: Arc<str>,
+    /// The answer must be out by then.
+    pub deadline: Instant,
+    /// All MongoDB work must be done by then.
+    pub mongo_until: Instant,
+    pub(crate) body_max: usize,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Scope {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Scope>().cloned().ok_or_else(|| Problem::new(ProblemType::Internal))
+    }
+}
+
+/// Who is calling, before anyone has asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    Anonymous,
+    /// A token that does not verify, or whose session has ended.
+    Invalid,
+    User(Principal),
+}
+
+/// A caller whose token verified and whose session lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Principal {
+    pub user: UserId,
+    pub session: Uuid,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Principal {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        match parts.extensions.get::<Caller>() {
+            Some(Caller::User(principal)) => Ok(*principal),
+            _ => Err(Problem::new(ProblemType::Unauthenticated)),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(parts.extensions.get::<Caller>().copied().unwrap_or(Caller::Anonymous))
+    }
+}
+
+struct Edge {
+    service: &'static str,
+    clock: Clock,
+    cors_origins: Vec<String>,
+    deadline_margin: Duration,
+    mongo_budget: Duration,
+    body_max: usize,
+    routes: HashMap<(Method, String), RouteInfo>,
+    limiter: RateLimiter,
+    /// Absent where the function has no private route.
+    identity: Option<(AccessTokens, Mongo)>,
+    cold: AtomicBool,
+}
+
+/// Wraps a function's routes with everything that every answer owes its client, below `/api/v1` and `/api`.
+pub fn serve<S: Clone + Send + Sync + 'static>(boot: &Boot, service: &'static str, routes: Routes<S>, state: S) -> Router {
+    let (router, table) = routes.into_parts();
+    let private = table.iter().any(|route| route.access == Access::Private);
+    let identity = match (private, &boot.config.jwt) {
+        (true, Some(jwt)) => boot.mongo().map(|mongo| (AccessTokens::new(jwt, boot.clock.clone()), mongo)),
+        _ => None,
+    };
+    let mut by_path = HashMap::new();
+    for route in table {
+        for base in ["/api/v1", "/api"] {
+            by_path.insert((route.method.clone(), format!("{base}{}", route.path)), route.clone());
+        }
+    }
+    let edge = Arc::new(Edge {
+        service,
+        clock: boot.clock.clone(),
+        cors_origins: boot.config.cors_origins.clone(),
+        deadline_margin: boot.config.deadline_margin,
+        mongo_budget: boot.config.mongo.as_ref().map_or(REQUEST_TIME_MAX, |mongo| mongo.operation_timeout),
+        body_max: boot.config.max_body_bytes,
+        routes: by_path,
+        limiter: RateLimiter::new(boot.config.limits, boot.redis()),
+        identity,
+        cold: AtomicBool::new(true),
+    });
+    let router = router.with_state(state);
+    Router::new()
+        .nest("/api/v1", router.clone())
+        .nest("/api", router)
+        .fallback(async || Problem::not_found())
+        .layer(middleware::from_fn_with_state(edge, around))
+}
+
+/// What the limiter and the identity have to say of one request, kept for its headers and its log line.
+#[derive(Default)]
+struct Trail {
+    verdict: Option<Verdict>,
+    user: Option<UserId>,
+}
+
+async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let scope = edge.scope(&request, started);
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let span = edge.span(&request, &scope);
+    request.extensions_mut().insert(scope.clone());
+    let mut trail = Trail::default();
+
+    let guarded = AssertUnwindSafe(edge.answer(request, next, &scope, route.as_deref(), &mut trail));
+    let response = match tokio::time::timeout_at(scope.deadline.into(), guarded.catch_unwind())
+        .instrument(span.clone())
+        .await
+    {
+        Ok(Ok(response)) => response,
+        Ok(Err(panic)) => {
+            let text = panic
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_default();
+            span.in_scope(|| tracing::error!(message = "handler panicked", panic = text));
+            Problem::new(ProblemType::Internal).into_response()
+        }
+        Err(_) => Problem::new(ProblemType::DeadlineExceeded).into_response(),
+    };
+
+    let response = finish(&edge, response, &scope, &trail, origin.as_ref());
+    span.in_scope(|| {
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let status = u64::from(response.status().as_u16());
+        let user = trail.user.map(|user| user.to_string());
+        tracing::info!(
+            message = "request completed",
+            http.method = method.as_str(),
+            http.route = route.as_deref().unwrap_or("unmatched"),
+            http.status = status,
+            duration_ms,
+            user.id = user.as_deref(),
+        );
+    });
+    response
+}
+
+impl Edge {
+    fn scope(&self, request: &Request, started: Instant) -> Scope {
+        let (source_ip, user_agent) = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => (
+                context.http.source_ip.clone().unwrap_or_default(),
+                context.http.user_agent.clone().unwrap_or_default(),
+            ),
+            _ => (String::new(), String::new()),
+        };
+        let inbound = request.headers().get("x-request-id").and_then(|value| value.to_str().ok());
+        let request_id = match inbound.filter(|id| is_request_id(id)) {
+            Some(id) => id.to_owned(),
+            None => ids::new_id(&self.clock).to_string(),
+        };
+        let deadline = started + self.time_left(request);
+        Scope {
+            request_id: request_id.into(),
+            source_ip: source_ip.into(),
+            user_agent: user_agent.chars().take(300).collect::<String>().into(),
+            deadline,
+            mongo_until: deadline.min(started + self.mongo_budget),
+            body_max: self.body_max,
+        }
+    }
+
+    /// From the Lambda context minus the margin, so that our answer is out before Lambda ends the invocation.
+    fn time_left(&self, request: &Request) -> Duration {
+        let Some(context) = request.lambda_context_ref().filter(|context| context.deadline > 0) else {
+            return REQUEST_TIME_MAX;
+        };
+        let left = context.deadline.saturating_sub(self.clock.now_ms().unsigned_abs());
+        Duration::from_millis(left).saturating_sub(self.deadline_margin).min(REQUEST_TIME_MAX)
+    }
+
+    fn span(&self, request: &Request, scope: &Scope) -> tracing::Span {
+        let context = request.lambda_context_ref();
+        let gateway_id = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.request_id.as_deref(),
+            _ => None,
+        };
+        tracing::info_span!(
+            "request",
+            service = self.service,
+            cold_start = self.cold.swap(false, Ordering::Relaxed),
+            function_name = context.map(|c| c.env_config.function_name.as_str()).filter(|name| !name.is_empty()),
+            function_request_id = context.map(|c| c.request_id.as_str()),
+            correlation_id = &*scope.request_id,
+            apigw_request_id = gateway_id,
+            xray_trace_id = context.and_then(|c| c.xray_trace_id.as_deref()),
+        )
+    }
+
+    async fn answer(
+        &self,
+        request: Request,
+        next: Next,
+        scope: &Scope,
+        route: Option<&str>,
+        trail: &mut Trail,
+    ) -> Response {
+        if is_preflight(&request) {
+            return self.preflight(request.headers());
+        }
+        match self.admit(request, scope, route, trail).await {
+            Ok(request) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        }
+    }
+
+    /// Limits first, so that a flood of bad tokens is counted; then the method, the token and the query.
+    async fn admit(
+        &self,
+        mut request: Request,
+        scope: &Scope,
+        path: Option<&str>,
+        trail: &mut Trail,
+    ) -> Result<Request, Problem> {
+        let route = path.and_then(|path| self.route(request.method(), path)).cloned();
+        let class = route.as_ref().map_or(LimitClass::General, |route| route.limit);
+        let client = client_key(&scope.source_ip);
+        let (verdict, caller) =
+            tokio::join!(self.limiter.check(class, &client), self.identify(request.headers(), scope));
+        let retry_after = verdict.retry_after;
+        if verdict.degraded {
+            tracing::debug!(message = "rate limits are this environment's own: Redis does not answer");
+        }
+        trail.verdict = Some(verdict);
+        if let Some(seconds) = retry_after {
+            return Err(Problem::new(ProblemType::RateLimited).retry_after(seconds));
+        }
+        let Some(path) = path else { return Err(Problem::not_found()) };
+        let Some(route) = route else { return Err(self.method_not_allowed(path)) };
+        // A session that could not be looked up fails a private route only.
+        let caller = match (caller, route.access) {
+            (Ok(Caller::User(principal)), _) => {
+                trail.user = Some(principal.user);
+                Caller::User(principal)
+            }
+            (Ok(_), Access::Private) => return Err(Problem::new(ProblemType::Unauthenticated)),
+            (Err(problem), Access::Private) => return Err(problem),
+            (Ok(caller), Access::Public) => caller,
+            (Err(_), Access::Public) => Caller::Invalid,
+        };
+        let query = Query::parse(raw_query(&request), route.query)?;
+        let body_max = route.body_max.unwrap_or(self.body_max);
+        let extensions = request.extensions_mut();
+        extensions.insert(Scope { body_max, ..scope.clone() });
+        extensions.insert(caller);
+        extensions.insert(query);
+        Ok(request)
+    }
+
+    fn route(&self, method: &Method, path: &str) -> Option<&RouteInfo> {
+        let method = if method == Method::HEAD { Method::GET } else { method.clone() };
+        self.routes.get(&(method, path.to_owned()))
+    }
+
+    fn method_not_allowed(&self, path: &str) -> Problem {
+        let mut allowed: Vec<&str> =
+            self.routes.keys().filter(|(_, known)| known == path).map(|(method, _)| method.as_str()).collect();
+        if allowed.contains(&"GET") {
+            allowed.push("HEAD");
+        }
+        allowed.sort_unstable();
+        Problem { allow: Some(allowed.join(", ")), ..Problem::new(ProblemType::MethodNotAllowed) }
+    }
+
+    async fn identify(&self, headers: &HeaderMap, scope: &Scope) -> Result<Caller, Problem> {
+        let Some((tokens, mongo)) = &self.identity else { return Ok(Caller::Anonymous) };
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let value = match (values.next(), values.next()) {
+            (None, _) => return Ok(Caller::Anonymous),
+            (Some(value), None) => value,
+            _ => return Ok(Caller::Invalid),
+        };
+        let token = value.to_str().ok().and_then(|text| text.split_once(' ')).filter(|(scheme, _)| {
+            scheme.eq_ignore_ascii_case("bearer")
+        });
+        let Some(verified) = token.and_then(|(_, token)| tokens.verify(token.trim())) else {
+            return Ok(Caller::Invalid);
+        };
+        let live = Sessions::new(mongo.within(scope)).is_live(verified.user, verified.session).await?;
+        Ok(if live {
+            Caller::User(Principal { user: verified.user, session: verified.session })
+        } else {
+            Caller::Invalid
+        })
+    }
+
+    fn allowed_origin<'a>(&self, origin: Option<&'a HeaderValue>) -> Option<&'a HeaderValue> {
+        let text = origin?.to_str().ok()?;
+        self.cors_origins.iter().any(|allowed| allowed == text).then_some(origin?)
+    }
+
+    fn preflight(&self, headers: &HeaderMap) -> Response {
+        let mut response = StatusCode::NO_CONTENT.into_response();
+        if self.allowed_origin(headers.get(header::ORIGIN)).is_some() {
+            let answer = response.headers_mut();
+            answer.insert(
+                header::ACCESS_CONTROL_ALLOW_METHODS,
+                HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE"),
+            );
+            answer.insert(
+                header::ACCESS_CONTROL_ALLOW_HEADERS,
+                HeaderValue::from_static("authorization, content-type, idempotency-key, if-match, x-request-id"),
+            );
+            answer.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200"));
+        }
+        response
+    }
+}
+
+fn is_preflight(request: &Request) -> bool {
+    request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ORIGIN)
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+fn is_request_id(text: &str) -> bool {
+    (8..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// The query as it came; the URI that lambda_http builds may have joined repeated parameters.
+fn raw_query(request: &Request) -> &str {
+    request.uri().query().unwrap_or_default()
+}
+
+/// The headers that every answer carries, whatever it is.
+const SECURITY_HEADERS: &[(&str, &str)] = &[
+    (
+        "content-security-policy",
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
+    ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("x-xss-protection", "0"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("origin-agent-cluster", "?1"),
+    ("x-dns-prefetch-control", "off"),
+    ("x-download-options", "noopen"),
+    ("x-permitted-cross-domain-policies", "none"),
+    (
+        "permissions-policy",
+        "accelerometer=(), camera=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), payment=(), usb=()",
+    ),
+    ("cache-control", "no-store"),
+];
+
+const EXPOSED_HEADERS: &str = "RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, Idempotency-Replayed, ETag, \
+                               Location, Link, Content-Disposition";
+
+fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+fn finish(
+    edge: &Edge,
+    response: Response,
+    scope: &Scope,
+    trail: &Trail,
+    origin: Option<&HeaderValue>,
+) -> Response {
+    let mut response = render_problem(response, scope);
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY_HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    set(headers, "x-request-id", &scope.request_id);
+    if let Some(verdict) = &trail.verdict {
+        set(headers, "ratelimit-policy", &verdict.policy_header());
+        set(headers, "ratelimit", &verdict.limit_header());
+    }
+    headers.insert(header::VARY, HeaderValue::from_static("Origin, Sec-Fetch-Site"));
+    if let Some(origin) = edge.allowed_origin(origin) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
+    }
+    response
+}
+
+/// Writes the document of a problem that a handler, an extractor or the edge answered with. What axum itself refuses
+/// (it knows no problem) is made one by its status.
+fn render_problem(response: Response, scope: &Scope) -> Response {
+    let problem = match response.extensions().get::<Problem>() {
+        Some(problem) => problem.clone(),
+        None if response.headers().contains_key(header::CONTENT_TYPE) => return response,
+        None if response.status().is_server_error() => Problem::new(ProblemType::Internal),
+        None if response.status() == StatusCode::NOT_FOUND => Problem::not_found(),
+        None => return response,
+    };
+    if let Some(cause) = problem.cause_chain() {
+        if problem.status().is_server_error() {
+            tracing::error!(message = "request failed", code = problem.kind.code(), cause);
+        } else {
+            tracing::warn!(message = "request refused", code = problem.kind.code(), cause);
+        }
+    }
+    let mut headers = response.headers().clone();
+    headers.remove(header::CONTENT_LENGTH);
+    let mut rendered = Response::new(axum::body::Body::from(problem.document(&scope.request_id)));
+    *rendered.status_mut() = problem.status();
+    *rendered.headers_mut() = headers;
+    let headers = rendered.headers_mut();
+    set(headers, "content-type", "application/problem+json");
+    if let Some(seconds) = problem.retry_after {
+        set(headers, "retry-after", &seconds.to_string());
+    }
+    if let Some(allow) = &problem.allow {
+        set(headers, "allow", allow);
+    }
+    if problem.kind == ProblemType::Unauthenticated {
+        set(headers, "www-authenticate", "Bearer");
+    }
+    rendered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inbound_request_id_must_match_the_contract() {
+        assert!(is_request_id("0190-abcdEF"));
+        for bad in ["short", "with space", "with_underscore", "line\nbreak", &"a".repeat(65)] {
+            assert!(!is_request_id(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The HTTP door of every function: [`layers`] wraps its router; [`body`], [`query`], [`path`] and [`precondition`] parse what comes in,
+//! [`respond`] shapes what goes out, [`problem`] is the one place that turns an error into a status.
+//!
+//! Must never know a rule about money or a collection's name.
+
+pub mod body;
+pub mod cursor;
+pub mod json;
+pub mod layers;
+pub mod path;
+pub mod precondition;
+pub mod problem;
+pub mod query;
+pub mod respond;
+pub mod route;
+
+pub use layers::{Caller, Principal, Scope};
+pub use precondition::IfMatch;
+pub use problem::{FieldError, Problem, ProblemType};
+pub use route::{Access, Function, LimitClass, RouteInfo, Routes};

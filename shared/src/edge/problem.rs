@@ -1,0 +1,205 @@
+//! The one error door: a closed set of problem types, each with its status (RFC 9457). The only file that names an HTTP
+//! status of an error. Must never put an internal message into an answer: the cause is logged, not sent.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use finance::transaction::Rejection;
+use http::StatusCode;
+use serde_json::json;
+
+use crate::store::{StoreError, WriteError};
+
+macro_rules! problem_types {
+    ($($(#[$meta:meta])* $variant:ident = $code:literal, $status:literal, $title:literal;)*) => {
+        /// Every problem that the API answers with. `code` is stable: clients switch on it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ProblemType { $($(#[$meta])* $variant,)* }
+
+        impl ProblemType {
+            pub const ALL: &'static [ProblemType] = &[$(ProblemType::$variant),*];
+            pub fn code(self) -> &'static str { match self { $(ProblemType::$variant => $code,)* } }
+            pub fn status(self) -> u16 { match self { $(ProblemType::$variant => $status,)* } }
+            pub fn title(self) -> &'static str { match self { $(ProblemType::$variant => $title,)* } }
+        }
+    };
+}
+
+problem_types! {
+    InvalidJson = "invalid_json", 400, "The body is not one well-formed JSON text";
+    UnknownField = "unknown_field", 400, "The body has fields that are not known";
+    InvalidQuery = "invalid_query", 400, "The query is not understood";
+    InvalidCursor = "invalid_cursor", 400, "The cursor is not one of this list";
+    InvalidHeader = "invalid_header", 400, "A header is not understood";
+    Unauthenticated = "unauthenticated", 401, "A valid access token is needed";
+    InvalidCredentials = "invalid_credentials", 401, "The credentials are not right";
+    InvalidRefreshToken = "invalid_refresh_token", 401, "The refresh token is not valid";
+    RefreshTokenReused = "refresh_token_reused", 401, "The refresh token was used before; its session is ended";
+    CsrfRejected = "csrf_rejected", 403, "The request does not come from an allowed origin";
+    NotFound = "not_found", 404, "There is no such resource";
+    MethodNotAllowed = "method_not_allowed", 405, "The resource does not take this method";
+    EmailTaken = "email_taken", 409, "The e-mail address has an account";
+    RefreshSuperseded = "refresh_superseded", 409, "The refresh token was rotated a moment ago";
+    IdempotencyInProgress = "idempotency_in_progress", 409, "A request with this key is still running";
+    InUse = "in_use", 409, "The resource is still in use";
+    TooManyTransactions = "too_many_transactions", 409, "More transactions than one request may move";
+    NotDeleted = "not_deleted", 409, "The transaction is not deleted";
+    StaleVersion = "stale_version", 412, "The resource has changed since";
+    BodyTooLarge = "body_too_large", 413, "The body is larger than this route takes";
+    UnsupportedMediaType = "unsupported_media_type", 415, "The content type is not application/json";
+    InvalidFields = "invalid_fields", 422, "Some values are not valid";
+    IdempotencyKeyReused = "idempotency_key_reused", 422, "The key was used with another request";
+    RateLimited = "rate_limited", 429, "Too many requests";
+    LoginDelayed = "login_delayed", 429, "Too many failed logins of this account";
+    Internal = "internal", 500, "Something went wrong on our side";
+    Unavailable = "service_unavailable", 503, "A service that this request needs does not answer";
+    DeadlineExceeded = "deadline_exceeded", 504, "The request took too long";
+}
+
+/// One bad field: an RFC 6901 pointer into the body (or the query parameter's name behind `/query/`), a stable code and
+/// a text that is safe to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    pub pointer: String,
+    pub code: &'static str,
+    pub detail: String,
+}
+
+impl FieldError {
+    pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code, detail: detail.into() }
+    }
+}
+
+impl From<Rejection> for FieldError {
+    fn from(rejection: Rejection) -> Self {
+        Self { pointer: rejection.field.to_string(), code: rejection.code, detail: rejection.detail }
+    }
+}
+
+/// A refusal on its way out. The cause stays inside.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub kind: ProblemType,
+    pub detail: Option<String>,
+    pub errors: Vec<FieldError>,
+    /// Whole seconds.
+    pub retry_after: Option<u64>,
+    pub(crate) allow: Option<String>,
+    pub(crate) cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl Problem {
+    pub fn new(kind: ProblemType) -> Self {
+        // A dependency that is away may be back in a second; the client's back-off does the rest.
+        let retry_after = matches!(kind, ProblemType::Unavailable | ProblemType::DeadlineExceeded).then_some(1);
+        Self { kind, detail: None, errors: Vec::new(), retry_after, allow: None, cause: None }
+    }
+
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    pub fn caused_by(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
+        self.cause = Some(Arc::new(cause));
+        self
+    }
+
+    /// 422 with every bad field.
+    pub fn fields(errors: Vec<FieldError>) -> Self {
+        Self { errors, ..Self::new(ProblemType::InvalidFields) }
+    }
+
+    /// 422 with one bad field.
+    pub fn field(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+        Self::fields(vec![FieldError::new(pointer, code, detail)])
+    }
+
+    pub fn not_found() -> Self {
+        Self::new(ProblemType::NotFound)
+    }
+
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The document of RFC 9457, with `instance` the request's id.
+    pub(crate) fn document(&self, request_id: &str) -> Vec<u8> {
+        let errors: Vec<_> = self
+            .errors
+            .iter()
+            .map(|error| json!({"pointer": error.pointer, "code": error.code, "detail": error.detail}))
+            .collect();
+        let mut document = json!({
+            "type": format!("/problems/{}", self.kind.code()),
+            "title": self.kind.title(),
+            "status": self.kind.status(),
+            "detail": self.detail.as_deref().unwrap_or(self.kind.title()),
+            "instance": request_id,
+            "code": self.kind.code(),
+        });
+        if !errors.is_empty() {
+            document["errors"] = errors.into();
+        }
+        document.to_string().into_bytes()
+    }
+
+    /// The cause and its sources, for the log.
+    pub(crate) fn cause_chain(&self) -> Option<String> {
+        let mut next: Option<&dyn Error> = Some(self.cause.as_deref()?);
+        let mut chain = Vec::new();
+        while let Some(error) = next {
+            chain.push(error.to_string());
+            next = error.source();
+        }
+        Some(chain.join(": "))
+    }
+}
+
+/// Hands the problem to the edge, which knows the request's id and writes the body.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) | StoreError::TimedOut => {
+                Problem::new(ProblemType::Unavailable).caused_by(error)
+            }
+            StoreError::Corrupt(_) => Problem::new(ProblemType::Internal).caused_by(error),
+        }
+    }
+}
+
+impl From<WriteError> for Problem {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::NotFound => Problem::not_found(),
+            WriteError::Stale => Problem::new(ProblemType::StaleVersion),
+            WriteError::Rejected(errors) => Problem::fields(errors),
+            WriteError::KeyReused => Problem::new(ProblemType::IdempotencyKeyReused),
+            WriteError::KeyInProgress => Problem::new(ProblemType::IdempotencyInProgress).retry_after(1),
+            WriteError::InUse { count } => Problem::new(ProblemType::InUse)
+                .detail(format!("{count} transactions or rules use it; name a target with moveTo")),
+            WriteError::TooMany { limit } => Problem::new(ProblemType::TooManyTransactions)
+                .detail(format!("at most {limit} transactions can be moved in one request")),
+            WriteError::EmailTaken => Problem::new(ProblemType::EmailTaken),
+            WriteError::NotDeleted => Problem::new(ProblemType::NotDeleted),
+            // The user was erased while the request ran: its token is dead.
+            WriteError::UserGone => Problem::new(ProblemType::Unauthenticated),
+            WriteError::Store(error) => error.into(),
+        }
+    }
+}

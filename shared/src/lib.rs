@@ -1,0 +1,18 @@
+//! Everything that touches the outside world, in the order in which a request meets it:
+//! [`boot`] (configuration, secrets, telemetry) starts a function; [`edge`] is its HTTP door; [`identity`] says who is
+//! calling; [`rate_limit`] how often; [`store`] keeps what it knows. [`clock`] and [`ids`] are the only sources of time
+//! and of identity.
+//!
+//! Must never: hold a rule about money (that is `finance`), or a shape of one endpoint's JSON (that is its function).
+
+pub mod boot;
+pub mod clock;
+pub mod config;
+pub mod crypto;
+pub mod edge;
+pub mod identity;
+pub mod ids;
+pub mod rate_limit;
+pub mod secrets;
+pub mod store;
+pub mod telemetry;

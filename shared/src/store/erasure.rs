@@ -1,0 +1,75 @@
+//! Erases a user. The first step is one transaction: the user, the sessions and the ledger's counter go, and a note is
+//! left of what remains; from then on nobody can act as the user. The rest is removed next, in any number of tries: a
+//! process that ends in between leaves the note, and the next erasure or migration goes on from it.
+
+use std::sync::Arc;
+
+use finance::id::UserId;
+use mongodb::bson::{self, doc};
+
+use super::{Store, StoreError, WriteError, millis, uuid_of};
+
+pub(super) const ERASURES: &str = "erasures";
+
+/// Everything of a user that is found by `userId`.
+const OWNED: &[&str] = &[
+    super::transactions::TRANSACTIONS,
+    super::totals::MONTHLY,
+    super::totals::DAILY,
+    super::accounts::ACCOUNTS,
+    super::categories::CATEGORIES,
+    super::idempotency::COLLECTION,
+    super::sessions::REFRESH_TOKENS,
+    super::sessions::SESSIONS,
+];
+
+impl Store {
+    /// Erases a user and everything of theirs.
+    ///
+    /// # Errors
+    /// None of it is done, or the user is gone and what is left is noted.
+    pub async fn erase_user(&self, user: UserId) -> Result<(), WriteError> {
+        self.transact(
+            user,
+            Arc::new(move |tx| {
+                Box::pin(async move {
+                    tx.next_knowledge(0).await?;
+                    let id = doc! {"_id": uuid_of(tx.user.uuid())};
+                    let mine = doc! {"userId": uuid_of(tx.user.uuid())};
+                    tx.collection(super::users::USERS).delete_one(id.clone()).session(&mut tx.session).await?;
+                    tx.collection(super::users::LEDGERS).delete_one(id.clone()).session(&mut tx.session).await?;
+                    tx.collection(super::sessions::SESSIONS).delete_many(mine).session(&mut tx.session).await?;
+                    let note = doc! {"_id": uuid_of(tx.user.uuid()), "erasedAt": millis(tx.now_ms)};
+                    tx.collection(ERASURES).insert_one(note).session(&mut tx.session).await?;
+                    Ok(())
+                })
+            }),
+        )
+        .await?;
+        // The user is gone for everyone; what takes longer than this request may is finished later.
+        match finish_pending(self).await {
+            Err(StoreError::TimedOut) | Ok(()) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Removes what the noted erasures left.
+pub(super) async fn finish_pending(store: &Store) -> Result<(), StoreError> {
+    let work = store.clone();
+    store
+        .run(async move {
+            let erasures = work.collection(ERASURES).await?;
+            while let Some(note) = erasures.find_one(doc! {}).await? {
+                let Some(bson::Bson::Binary(user)) = note.get("_id").cloned() else {
+                    return Err(StoreError::Corrupt("erasures._id".into()));
+                };
+                for name in OWNED {
+                    work.collection(name).await?.delete_many(doc! {"userId": user.clone()}).await?;
+                }
+                erasures.delete_one(doc! {"_id": user}).await?;
+            }
+            Ok(())
+        })
+        .await
+}

@@ -1,0 +1,58 @@
+//! The indexes of every collection, made by the migration and never on a cold start. Adding one here is all that a new
+//! query needs; each query's index is proved by `explain` in the tests.
+
+use mongodb::IndexModel;
+use mongodb::bson::doc;
+use std::time::Duration;
+
+use super::{Mongo, StoreError, accounts, categories, erasure, idempotency, sessions, totals, transactions, users};
+
+fn all() -> Vec<(&'static str, IndexModel)> {
+    let ttl = mongodb::options::IndexOptions::builder().expire_after(Duration::ZERO).build();
+    let mut indexes = vec![
+        (idempotency::COLLECTION, IndexModel::builder().keys(doc! {"expiresAt": 1}).options(ttl).build()),
+        (idempotency::COLLECTION, IndexModel::builder().keys(doc! {"userId": 1}).build()),
+    ];
+    indexes.extend(users::indexes());
+    indexes.extend(sessions::indexes());
+    indexes.extend(accounts::indexes());
+    indexes.extend(categories::indexes());
+    indexes.extend(transactions::indexes());
+    indexes.extend(totals::indexes());
+    indexes
+}
+
+/// Creates collections and indexes that are missing, and finishes erasures that were cut off. Safe to repeat.
+///
+/// # Errors
+/// MongoDB that is away, or is no replica set (a standalone server has no transactions).
+pub async fn migrate(mongo: &Mongo) -> Result<(), StoreError> {
+    let store = mongo.for_duration(Duration::from_secs(60));
+    let work = store.clone();
+    store
+        .run(async move {
+            let db = work.db().await?;
+            let hello = db.run_command(doc! {"hello": 1}).await?;
+            if !hello.contains_key("setName") && hello.get_str("msg").ok() != Some("isdbgrid") {
+                return Err(StoreError::Corrupt("mongodb must be a replica set: it has no transactions".into()));
+            }
+            let existing = db.list_collection_names().await?;
+            let mut names: Vec<&str> = all().iter().map(|(name, _)| *name).collect();
+            names.extend([users::LEDGERS, erasure::ERASURES]);
+            names.sort_unstable();
+            names.dedup();
+            for name in names {
+                // A collection cannot be made within a transaction that conflicts with another one's.
+                if !existing.iter().any(|known| known == name) {
+                    db.create_collection(name).await?;
+                }
+                let models: Vec<_> = all().into_iter().filter(|(of, _)| *of == name).map(|(_, index)| index).collect();
+                if !models.is_empty() {
+                    db.collection::<mongodb::bson::Document>(name).create_indexes(models).await?;
+                }
+            }
+            Ok(())
+        })
+        .await?;
+    erasure::finish_pending(&store).await
+}

@@ -1,0 +1,263 @@
+//! Writes transactions, and with each, in one MongoDB transaction: the totals and balances that it moves, the user's
+//! knowledge counter, and the idempotency record. What may be written is decided by a pure function of the caller.
+//!
+//! Must never write a transaction without its effects.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use finance::id::{CategoryId, TransactionId, UserId};
+use finance::ledger::{Effects, Overflow};
+use mongodb::bson::{self, Document, doc};
+use mongodb::options::ReturnDocument;
+
+use super::accounts::{self, Account};
+use super::categories::{self, Category};
+use super::transactions::{Record, RecordDoc, TRANSACTIONS};
+use super::{Claim, Store, StoreError, Tx, TxError, WriteError, totals, uuid_of};
+use crate::edge::FieldError;
+use crate::edge::respond::Answer;
+
+/// The most transactions that one request moves to another account or category.
+pub const MOVED_MAX: u64 = 10_000;
+/// Updates that one round trip carries.
+const BATCH: usize = 1000;
+
+/// What a decision is made from, read within the transaction that carries it out.
+pub struct Loaded {
+    /// Oldest first.
+    pub accounts: Vec<Account>,
+    pub categories: BTreeMap<CategoryId, Category>,
+    /// The transaction as it is, deleted or not; `None` for a new one.
+    pub current: Option<Record>,
+    pub now_ms: i64,
+}
+
+/// Decides what a transaction becomes. Pure: it may run more than once.
+pub type Decide = Arc<dyn Fn(&Loaded) -> Result<Record, WriteError> + Send + Sync>;
+
+/// The ledger of one user, within one request.
+pub struct Ledger {
+    store: Store,
+}
+
+impl Ledger {
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// Writes what `decide` makes of the transaction `id`, or of nothing for a new one.
+    pub async fn write(
+        &self,
+        user: UserId,
+        claim: Option<Claim>,
+        id: Option<TransactionId>,
+        decide: Decide,
+        render: fn(&Record) -> Answer,
+    ) -> Result<Answer, WriteError> {
+        self.store
+            .write(
+                user,
+                claim,
+                Arc::new(move |tx| {
+                    let decide = decide.clone();
+                    Box::pin(async move { Ok(render(&change(tx, id, &*decide).await?)) })
+                }),
+            )
+            .await
+    }
+}
+
+async fn change(
+    tx: &mut Tx,
+    id: Option<TransactionId>,
+    decide: &(dyn Fn(&Loaded) -> Result<Record, WriteError> + Send + Sync),
+) -> Result<Record, TxError> {
+    let knowledge = tx.next_knowledge(1).await?;
+    let records = tx.db.collection::<RecordDoc>(TRANSACTIONS);
+    let current = match id {
+        None => None,
+        Some(id) => {
+            let filter = doc! {"_id": uuid_of(id.uuid()), "userId": uuid_of(tx.user.uuid())};
+            let found = records.find_one(filter).session(&mut tx.session).await?;
+            Some(Record::try_from(found.ok_or(WriteError::NotFound)?)?)
+        }
+    };
+    let loaded = Loaded {
+        accounts: accounts::load(tx).await?,
+        categories: categories::load(tx).await?,
+        current,
+        now_ms: tx.now_ms,
+    };
+    let mut record = decide(&loaded)?;
+    record.knowledge = knowledge;
+    let before = loaded.current.as_ref().and_then(Record::live);
+    let effects = Effects::change(before, record.live()).map_err(overflow)?;
+    let document = RecordDoc::new(tx.user, &record);
+    if id.is_some() {
+        let filter = doc! {"_id": uuid_of(record.id.uuid()), "userId": uuid_of(tx.user.uuid())};
+        records.replace_one(filter, document).session(&mut tx.session).await?;
+    } else {
+        records.insert_one(document).session(&mut tx.session).await?;
+    }
+    totals::apply(tx, &effects, &loaded.accounts).await?;
+    Ok(record)
+}
+
+pub(super) fn overflow(_: Overflow) -> WriteError {
+    WriteError::Rejected(vec![FieldError::new("/amount", "out_of_range", "the totals would leave their range")])
+}
+
+/// Rewrites every transaction that `filter` finds, with its effects, within a transaction. Where they may not be moved
+/// (`allowed` is false) there may be none.
+pub(super) async fn move_all(
+    tx: &mut Tx,
+    filter: Document,
+    allowed: bool,
+    rewrite: impl Fn(Record) -> Result<Record, WriteError>,
+) -> Result<(), TxError> {
+    let collection = tx.db.collection::<RecordDoc>(TRANSACTIONS);
+    let count = collection.count_documents(filter.clone()).session(&mut tx.session).await?;
+    if count == 0 {
+        return Ok(());
+    }
+    if !allowed {
+        return Err(WriteError::InUse { count }.into());
+    }
+    if count > MOVED_MAX {
+        return Err(WriteError::TooMany { limit: MOVED_MAX }.into());
+    }
+    let mut knowledge = {
+        let moved = i64::try_from(count).unwrap_or(i64::MAX);
+        tx.next_knowledge(moved).await?.saturating_sub(moved)
+    };
+    let mut found = collection.find(filter).session(&mut tx.session).await?;
+    let mut effects = Effects::default();
+    let mut updates = Vec::new();
+    while let Some(next) = found.next(&mut tx.session).await {
+        let before = Record::try_from(next?)?;
+        let mut after = rewrite(before.clone())?;
+        knowledge = knowledge.saturating_add(1);
+        after.knowledge = knowledge;
+        after.version = after.version.saturating_add(1);
+        after.updated_at_ms = tx.now_ms;
+        let change = Effects::change(before.live(), after.live()).map_err(overflow)?;
+        effects.add(&change).map_err(overflow)?;
+        let filter = doc! {"_id": uuid_of(after.id.uuid()), "userId": uuid_of(tx.user.uuid())};
+        let document = bson::serialize_to_document(&RecordDoc::new(tx.user, &after))?;
+        updates.push(doc! {"q": filter, "u": document});
+    }
+    for batch in updates.chunks(BATCH) {
+        let command = doc! {"update": TRANSACTIONS, "updates": batch.to_vec()};
+        let answer = tx.db.run_command(command).session(&mut tx.session).await?;
+        if answer.get_i32("n").ok() != i32::try_from(batch.len()).ok() {
+            return Err(StoreError::Corrupt("a batch of updates was not whole".into()).into());
+        }
+    }
+    let accounts = accounts::load(tx).await?;
+    totals::apply(tx, &effects, &accounts).await
+}
+
+/// What the ledger's knowledge stands at.
+pub(super) async fn knowledge(store: &Store, user: UserId) -> Result<i64, StoreError> {
+    let ledger = store
+        .collection(super::users::LEDGERS)
+        .await?
+        .find_one(doc! {"_id": uuid_of(user.uuid())})
+        .await?;
+    Ok(ledger.and_then(|ledger| ledger.get_i64("knowledge").ok()).unwrap_or(0))
+}
+
+/// What a recomputation from the transactions says of the kept totals and balances.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    pub transactions: u64,
+    /// One line per difference; none is what the ledger promises.
+    pub differences: Vec<String>,
+}
+
+impl Store {
+    /// Recomputes a user's totals and balances from the transactions, and compares. Reads one snapshot.
+    pub async fn audit(&self, user: UserId) -> Result<Audit, StoreError> {
+        let audit = self
+            .transact(
+                user,
+                Arc::new(move |tx| Box::pin(async move { audit(tx).await })),
+            )
+            .await;
+        match audit {
+            Ok(audit) => Ok(audit),
+            Err(WriteError::Store(error)) => Err(error),
+            Err(other) => Err(StoreError::Corrupt(other.to_string())),
+        }
+    }
+
+    /// The ids of all users, for a check of every ledger.
+    pub async fn user_ids(&self) -> Result<Vec<UserId>, StoreError> {
+        let store = self.clone();
+        self.run(async move {
+            let ids = store.collection(super::users::USERS).await?.distinct("_id", doc! {}).await?;
+            Ok(ids
+                .into_iter()
+                .filter_map(|id| match id {
+                    bson::Bson::Binary(binary) => uuid::Uuid::from_slice(&binary.bytes).ok().map(UserId::new),
+                    _ => None,
+                })
+                .collect())
+        })
+        .await
+    }
+}
+
+async fn audit(tx: &mut Tx) -> Result<Audit, TxError> {
+    // Touching the counter makes this transaction see every write that was acknowledged before it.
+    let filter = doc! {"_id": uuid_of(tx.user.uuid())};
+    tx.collection(super::users::LEDGERS)
+        .find_one_and_update(filter, doc! {"$inc": {"knowledge": 0_i64}})
+        .return_document(ReturnDocument::After)
+        .session(&mut tx.session)
+        .await?;
+    let mine = doc! {"userId": uuid_of(tx.user.uuid())};
+    let mut expected = Effects::default();
+    let mut result = Audit::default();
+    let records = tx.db.collection::<RecordDoc>(TRANSACTIONS);
+    let mut found = records.find(mine.clone()).session(&mut tx.session).await?;
+    while let Some(next) = found.next(&mut tx.session).await {
+        let record = Record::try_from(next?)?;
+        result.transactions = result.transactions.saturating_add(1);
+        if let Some(live) = record.live() {
+            let effects = Effects::of(live).map_err(overflow)?;
+            expected.add(&effects).map_err(overflow)?;
+        }
+    }
+    let kept = totals::load(tx).await?;
+    result.differences = compare(&expected, &kept);
+    for account in accounts::load(tx).await? {
+        let moved = finance::ledger::account_movement(&expected, account.id, Some(account.opening_date))
+            .map_err(overflow)?;
+        if moved != account.movement_minor {
+            let kept = account.movement_minor;
+            result.differences.push(format!("account {}: kept movement {kept}, recomputed {moved}", account.id));
+        }
+    }
+    Ok(result)
+}
+
+fn compare(expected: &Effects, kept: &Effects) -> Vec<String> {
+    let mut differences = Vec::new();
+    let months: std::collections::BTreeSet<_> = expected.months.keys().chain(kept.months.keys()).collect();
+    for key in months {
+        let (a, b) = (expected.months.get(key), kept.months.get(key));
+        if a != b {
+            differences.push(format!("month {key:?}: kept {b:?}, recomputed {a:?}"));
+        }
+    }
+    let days: std::collections::BTreeSet<_> = expected.days.keys().chain(kept.days.keys()).collect();
+    for key in days {
+        let (a, b) = (expected.days.get(key), kept.days.get(key));
+        if a != b {
+            differences.push(format!("day {key:?}: kept {b:?}, recomputed {a:?}"));
+        }
+    }
+    differences
+}

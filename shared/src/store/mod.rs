@@ -1,0 +1,65 @@
+//! What the service knows, in MongoDB and Redis. The only place that names a collection or says `bson`; every query
+//! carries the user's id. Translates driver errors at its border: nobody above sees one.
+//!
+//! Must never decide a rule about money (it calls `finance`), nor know an HTTP status.
+
+pub mod accounts;
+pub mod categories;
+pub mod erasure;
+pub mod idempotency;
+pub mod indexes;
+pub mod ledger;
+mod mongo;
+pub mod redis;
+pub mod score;
+pub mod sessions;
+pub mod summary;
+pub mod terms;
+pub mod totals;
+pub mod transactions;
+pub mod users;
+mod write;
+
+pub use mongo::{Mongo, Store};
+pub use write::{Claim, WriteError};
+
+pub(crate) use mongo::{id_of, millis, uuid_of};
+pub(crate) use write::{Tx, TxError};
+
+/// Why a store did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("mongodb does not answer")]
+    Unavailable(#[source] mongodb::error::Error),
+    #[error("mongodb took longer than the request may")]
+    TimedOut,
+    #[error("mongodb holds or answered something unexpected: {0}")]
+    Corrupt(String),
+}
+
+impl From<mongodb::error::Error> for StoreError {
+    fn from(error: mongodb::error::Error) -> Self {
+        use mongodb::error::ErrorKind;
+        match error.kind.as_ref() {
+            ErrorKind::BsonDeserialization(_) | ErrorKind::BsonSerialization(_) | ErrorKind::InvalidArgument { .. } => {
+                Self::Corrupt(error.to_string())
+            }
+            // MaxTimeMSExpired and its relatives.
+            ErrorKind::Command(command) if matches!(command.code, 50 | 262) => Self::TimedOut,
+            ErrorKind::Command(command)
+                if !error.contains_label("RetryableWriteError")
+                    && !error.contains_label("TransientTransactionError")
+                    && !matches!(command.code, 6 | 7 | 18 | 89 | 91 | 189 | 9001 | 10107 | 11600 | 11602 | 13435 | 13436) =>
+            {
+                Self::Corrupt(format!("command failed with code {}", command.code))
+            }
+            _ => Self::Unavailable(error),
+        }
+    }
+}
+
+impl From<mongodb::bson::error::Error> for StoreError {
+    fn from(error: mongodb::bson::error::Error) -> Self {
+        Self::Corrupt(error.to_string())
+    }
+}

@@ -1,0 +1,148 @@
+//! The MongoDB client of a process and its view for one request. Opens no socket before the first use; bounds every
+//! operation by the request's budget. An operation runs in a task of its own, so that a request that gives up does not
+//! leave a connection half-read.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mongodb::bson::{self, Document};
+use mongodb::options::{
+    Acknowledgment, ClientOptions, ReadConcern, SelectionCriteria, ReadPreference, WriteConcern,
+};
+use mongodb::{Client, Collection, Database};
+use secrecy::ExposeSecret;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use super::StoreError;
+use crate::clock::Clock;
+use crate::config::MongoConfig;
+use crate::edge::Scope;
+
+/// The process's handle. Cloning shares the client.
+#[derive(Clone)]
+pub struct Mongo {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: MongoConfig,
+    client: OnceCell<Client>,
+    clock: Clock,
+}
+
+impl Mongo {
+    pub fn new(config: &MongoConfig, clock: Clock) -> Self {
+        Self { inner: Arc::new(Inner { config: config.clone(), client: OnceCell::new(), clock }) }
+    }
+
+    async fn client(&self) -> Result<&Client, StoreError> {
+        self.inner.client.get_or_try_init(|| async { connect(&self.inner.config).await }).await
+    }
+
+    /// This request's view.
+    pub fn within(&self, scope: &Scope) -> Store {
+        Store { mongo: self.clone(), until: scope.mongo_until }
+    }
+
+    /// A view for work that no request waits for (migration, the health schedule).
+    pub fn for_duration(&self, duration: Duration) -> Store {
+        Store { mongo: self.clone(), until: Instant::now() + duration }
+    }
+
+    /// Closes the connections, if there are any.
+    pub async fn shutdown(&self) {
+        if let Some(client) = self.inner.client.get() {
+            client.clone().shutdown().immediate(true).await;
+        }
+    }
+}
+
+async fn connect(config: &MongoConfig) -> Result<Client, StoreError> {
+    let mut options = ClientOptions::parse(config.uri.expose_secret()).await?;
+    options.app_name = Some("fintrack-pro".to_owned());
+    options.max_pool_size = Some(config.pool_size);
+    options.min_pool_size = Some(0);
+    options.connect_timeout = Some(config.connect_timeout);
+    options.server_selection_timeout = Some(config.server_selection_timeout);
+    // Below the 350 s after which a NAT gateway drops an idle flow in silence.
+    options.max_idle_time = Some(Duration::from_secs(60));
+    options.retry_reads = Some(true);
+    options.retry_writes = Some(true);
+    options.write_concern = Some(
+        WriteConcern::builder().w(Acknowledgment::Majority).journal(true).w_timeout(Duration::from_secs(3)).build(),
+    );
+    options.read_concern = Some(ReadConcern::majority());
+    options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+    Ok(Client::with_options(options)?)
+}
+
+/// MongoDB as one request sees it.
+#[derive(Clone)]
+pub struct Store {
+    mongo: Mongo,
+    pub(super) until: Instant,
+}
+
+impl Store {
+    pub fn now_ms(&self) -> i64 {
+        self.mongo.inner.clock.now_ms()
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.mongo.inner.clock
+    }
+
+    pub(super) async fn client(&self) -> Result<Client, StoreError> {
+        self.mongo.client().await.cloned()
+    }
+
+    pub(super) async fn db(&self) -> Result<Database, StoreError> {
+        Ok(self.mongo.client().await?.database(&self.mongo.inner.config.database))
+    }
+
+    pub(super) async fn collection(&self, name: &str) -> Result<Collection<Document>, StoreError> {
+        Ok(self.db().await?.collection(name))
+    }
+
+    /// Runs an operation in a task of its own until the request's budget is spent.
+    pub(super) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        match tokio::time::timeout_at(self.until.into(), tokio::spawn(work)).await {
+            Ok(Ok(result)) => result,
+            // The operation's task panicked: a bug of ours, for the edge's guard.
+            Ok(Err(join)) if join.is_panic() => std::panic::resume_unwind(join.into_panic()),
+            Ok(Err(_)) | Err(_) => Err(StoreError::TimedOut.into()),
+        }
+    }
+
+    /// Whether MongoDB answers within `limit`.
+    pub async fn ping(&self, limit: Duration) -> bool {
+        let store = self.clone();
+        let ping = self.run(async move {
+            store.db().await?.run_command(bson::doc! {"ping": 1}).await?;
+            Ok::<_, StoreError>(())
+        });
+        matches!(tokio::time::timeout(limit, ping).await, Ok(Ok(())))
+    }
+}
+
+/// An id as it is stored.
+pub(crate) fn uuid_of(id: Uuid) -> bson::Uuid {
+    bson::Uuid::from_bytes(id.into_bytes())
+}
+
+/// An id as it was stored.
+pub(crate) fn id_of(id: bson::Uuid) -> Uuid {
+    Uuid::from_bytes(id.bytes())
+}
+
+/// An instant as it is stored.
+pub(crate) fn millis(ms: i64) -> bson::DateTime {
+    bson::DateTime::from_millis(ms)
+}

@@ -1,0 +1,160 @@
+//! Redis for one process: one multiplexed connection, made when first used. All Redis work of a request shares a short
+//! time; after a time-out a breaker keeps requests from paying it again. Must never hold the only copy of anything.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
+use redis::{Client, IntoConnectionInfo, RedisError};
+use secrecy::ExposeSecret;
+
+use crate::config::RedisConfig;
+use crate::crypto;
+
+/// How long the breaker stays open, and the most that chance adds.
+const BREAKER_OPEN: Duration = Duration::from_secs(5);
+const BREAKER_JITTER_MS: u64 = 1000;
+
+/// Why Redis did not answer. What follows is always to go on without it.
+#[derive(Debug, thiserror::Error)]
+pub enum RedisUnavailable {
+    #[error("redis answered an error")]
+    Failed(#[source] RedisError),
+    #[error("redis did not answer in time")]
+    TimedOut,
+    #[error("redis is being left alone after a time-out")]
+    BreakerOpen,
+}
+
+#[derive(Clone)]
+pub struct Redis {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: Client,
+    config: RedisConfig,
+    manager: Mutex<Option<ConnectionManager>>,
+    open_until: Mutex<Option<Instant>>,
+}
+
+impl Redis {
+    /// # Errors
+    /// A URL that redis does not take.
+    pub fn new(config: &RedisConfig) -> Result<Self, RedisError> {
+        // A flow that was dropped in silence must be noticed by the socket itself: nothing else would.
+        let keepalive = TcpKeepalive::new()
+            .with_time(Duration::from_secs(30))
+            .with_interval(Duration::from_secs(5))
+            .with_retries(2);
+        let tcp = TcpSettings::default()
+            .set_nodelay(true)
+            .set_keepalive(keepalive)
+            .set_user_timeout(Duration::from_millis(1500));
+        let info = config.url.expose_secret().into_connection_info()?.set_tcp_settings(tcp);
+        let inner = Inner {
+            client: Client::open(info)?,
+            config: config.clone(),
+            manager: Mutex::default(),
+            open_until: Mutex::default(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    pub fn key_prefix(&self) -> &str {
+        &self.inner.config.key_prefix
+    }
+
+    fn manager(&self) -> Result<ConnectionManager, RedisError> {
+        let mut slot = self.inner.manager.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(manager) = slot.as_ref() {
+            return Ok(manager.clone());
+        }
+        let config = ConnectionManagerConfig::new()
+            .set_number_of_retries(0)
+            .set_connection_timeout(Some(self.inner.config.connect_timeout))
+            .set_response_timeout(Some(self.inner.config.response_timeout));
+        let manager = ConnectionManager::new_lazy_with_config(self.inner.client.clone(), config)?;
+        *slot = Some(manager.clone());
+        Ok(manager)
+    }
+
+    fn breaker_is_open(&self) -> bool {
+        let mut until = self.inner.open_until.lock().unwrap_or_else(PoisonError::into_inner);
+        match *until {
+            Some(at) if Instant::now() < at => true,
+            Some(_) => {
+                *until = None;
+                tracing::info!(message = "redis is tried again");
+                false
+            }
+            None => false,
+        }
+    }
+
+    fn open_breaker(&self) {
+        let mut random = [0u8; 8];
+        crypto::fill_random(&mut random);
+        let jitter = Duration::from_millis(u64::from_le_bytes(random) % BREAKER_JITTER_MS);
+        let mut until = self.inner.open_until.lock().unwrap_or_else(PoisonError::into_inner);
+        if until.is_none() {
+            tracing::warn!(message = "redis does not answer; going on without it");
+        }
+        *until = Some(Instant::now() + BREAKER_OPEN + jitter);
+        // The manager does not reconnect after a time-out: make a new one when it is tried again.
+        *self.inner.manager.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Runs a command within the request's Redis time. A closed connection is tried once more; a time-out, or a refused
+    /// connection, opens the breaker.
+    pub async fn run<T, F, Fut>(&self, command: F) -> Result<T, RedisUnavailable>
+    where
+        F: Fn(ConnectionManager) -> Fut,
+        Fut: Future<Output = Result<T, RedisError>>,
+    {
+        if self.breaker_is_open() {
+            return Err(RedisUnavailable::BreakerOpen);
+        }
+        let limit = self.inner.config.response_timeout;
+        let attempts = async {
+            let manager = self.manager()?;
+            match command(manager.clone()).await {
+                Err(error) if error.is_connection_dropped() => command(manager).await,
+                other => other,
+            }
+        };
+        match tokio::time::timeout(limit, attempts).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => {
+                if error.is_timeout() || error.is_io_error() || error.is_connection_refusal() {
+                    self.open_breaker();
+                }
+                Err(RedisUnavailable::Failed(error))
+            }
+            Err(_) => {
+                self.open_breaker();
+                Err(RedisUnavailable::TimedOut)
+            }
+        }
+    }
+
+    /// Whether Redis answers within `limit`. Asks it even while the breaker is open: health tells what is, and an answer
+    /// closes the breaker.
+    pub async fn ping(&self, limit: Duration) -> bool {
+        let ping = async {
+            let mut manager = self.manager()?;
+            match redis::cmd("PING").query_async::<String>(&mut manager).await {
+                Err(error) if error.is_connection_dropped() => redis::cmd("PING").query_async(&mut manager).await,
+                other => other,
+            }
+        };
+        let alive = matches!(tokio::time::timeout(limit, ping).await, Ok(Ok(_)));
+        if alive {
+            *self.inner.open_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        } else {
+            *self.inner.manager.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        alive
+    }
+}

@@ -1,0 +1,259 @@
+//! The sums that a summary is made of. Whole months grouped by month or category come from the kept totals, so that their
+//! cost does not grow with the history; the rest is summed by MongoDB over the transactions of the range.
+//!
+//! Must never decide what counts as income or spending: `finance` does.
+
+use finance::calendar::{Date, Month};
+use finance::currency::Currency;
+use finance::id::{CategoryId, UserId};
+use futures_util::TryStreamExt;
+use mongodb::bson::{self, Bson, Document, doc};
+use serde::Deserialize;
+
+use super::transactions::TRANSACTIONS;
+use super::{Store, StoreError, id_of, totals, uuid_of};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupBy {
+    Month,
+    Category,
+    Account,
+    Merchant,
+    Tag,
+}
+
+impl GroupBy {
+    pub const ALL: [(GroupBy, &'static str); 5] = [
+        (GroupBy::Month, "month"),
+        (GroupBy::Category, "category"),
+        (GroupBy::Account, "account"),
+        (GroupBy::Merchant, "merchant"),
+        (GroupBy::Tag, "tag"),
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(by, _)| *by == self).map_or("month", |(_, name)| name)
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, name)| *name == text).map(|(by, _)| *by)
+    }
+}
+
+/// A sum of parts of one group, currency and category; amounts in minor units, by the transactions' own type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The month, the id or the text; `None` where the transaction has none.
+    pub key: Option<String>,
+    pub currency: Currency,
+    pub category: Option<CategoryId>,
+    pub income: i64,
+    pub expense: i64,
+    /// Parts: a split counts in each of its categories.
+    pub count: i64,
+    /// Distinct transactions.
+    pub transactions: i64,
+}
+
+/// The groups' rows, and those of the totals.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    pub groups: Vec<Row>,
+    pub totals: Vec<Row>,
+}
+
+/// The summaries of one user, within one request.
+pub struct Summaries {
+    store: Store,
+}
+
+impl Summaries {
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// The rows of all income and expenses from one date to another, both included.
+    pub async fn rows(&self, user: UserId, from: Date, to: Date, by: GroupBy) -> Result<Rows, StoreError> {
+        let store = self.store.clone();
+        self.store.run(async move { rows(&store, user, from, to, by).await }).await
+    }
+}
+
+async fn rows(store: &Store, user: UserId, from: Date, to: Date, by: GroupBy) -> Result<Rows, StoreError> {
+    if !matches!(by, GroupBy::Month | GroupBy::Category) {
+        return over_transactions(store, user, &[(from, to)], by).await;
+    }
+    let (whole, ragged) = cut(from, to);
+    let mut rows = over_transactions(store, user, &ragged, by).await?;
+    if let Some(months) = whole {
+        for (key, total) in totals::months(store, user, Some(months)).await? {
+            let group = match by {
+                GroupBy::Month => Some(key.month.to_string()),
+                _ => key.category.map(|id| id.to_string()),
+            };
+            let row = Row {
+                key: group,
+                currency: key.currency,
+                category: key.category,
+                income: total.income,
+                expense: total.expense,
+                count: total.count,
+                transactions: total.transactions,
+            };
+            if (row.income, row.expense, row.count) != (0, 0, 0) {
+                rows.totals.push(Row { key: None, ..row.clone() });
+                rows.groups.push(row);
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// Cuts a range into its whole months and the days before and after them.
+fn cut(from: Date, to: Date) -> (Option<(Month, Month)>, Vec<(Date, Date)>) {
+    let first = if Month::of(from).first_day() == from { Month::of(from) } else { Month::of(from).next() };
+    let last = if Month::of(to).last_day() == to { Month::of(to) } else { Month::of(to).previous() };
+    if first > last {
+        return (None, if from <= to { vec![(from, to)] } else { Vec::new() });
+    }
+    let mut ragged = Vec::new();
+    if from < first.first_day() {
+        ragged.push((from, first.previous().last_day()));
+    }
+    if last.last_day() < to {
+        ragged.push((last.next().first_day(), to));
+    }
+    (Some((first, last)), ragged)
+}
+
+#[derive(Deserialize)]
+struct Facets {
+    groups: Vec<Group>,
+    totals: Vec<Group>,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    #[serde(rename = "_id")]
+    id: GroupId,
+    income: i64,
+    expense: i64,
+    count: i64,
+    transactions: i64,
+}
+
+#[derive(Deserialize)]
+struct GroupId {
+    key: Option<Bson>,
+    currency: String,
+    category: Option<bson::Uuid>,
+}
+
+async fn over_transactions(
+    store: &Store,
+    user: UserId,
+    ranges: &[(Date, Date)],
+    by: GroupBy,
+) -> Result<Rows, StoreError> {
+    if ranges.is_empty() {
+        return Ok(Rows::default());
+    }
+    let ranges: Vec<Document> = ranges
+        .iter()
+        .map(|(from, to)| doc! {"date": {"$gte": from.to_string(), "$lte": to.to_string()}})
+        .collect();
+    let matched = doc! {
+        "userId": uuid_of(user.uuid()), "deleted": false, "type": {"$in": ["income", "expense"]}, "$or": ranges,
+    };
+    let key: Bson = match by {
+        GroupBy::Month => doc! {"$substrBytes": ["$date", 0, 7]}.into(),
+        GroupBy::Category => "$parts.categoryId".into(),
+        GroupBy::Account => "$accountId".into(),
+        GroupBy::Merchant => "$merchant".into(),
+        GroupBy::Tag => "$tags".into(),
+    };
+    let group = |key: Bson| {
+        let of = |kind: &str| {
+            let is_kind = doc! {"$eq": ["$type", kind]};
+            doc! {"$sum": {"$cond": [is_kind, "$parts.amountMinor", 0_i64]}}
+        };
+        doc! {"$group": {
+            "_id": {"key": key, "currency": "$currency", "category": "$parts.categoryId"},
+            "income": of("income"),
+            "expense": of("expense"),
+            "count": {"$sum": 1_i64},
+            "transactions": {"$sum": {"$cond": [{"$eq": ["$part", 0_i64]}, 1_i64, 0_i64]}},
+        }}
+    };
+    let mut groups = Vec::new();
+    if by == GroupBy::Tag {
+        groups.push(doc! {"$unwind": "$tags"});
+    }
+    groups.push(group(key));
+    let pipeline = vec![
+        doc! {"$match": matched},
+        doc! {"$unwind": {"path": "$parts", "includeArrayIndex": "part"}},
+        doc! {"$facet": {"groups": groups, "totals": [group(Bson::Null)]}},
+    ];
+    let facets: Vec<Facets> = store
+        .collection(TRANSACTIONS)
+        .await?
+        .aggregate(pipeline)
+        .with_type::<Facets>()
+        .await?
+        .try_collect()
+        .await?;
+    let mut rows = Rows::default();
+    for facet in facets {
+        rows.groups.extend(facet.groups.into_iter().map(row).collect::<Result<Vec<_>, _>>()?);
+        rows.totals.extend(facet.totals.into_iter().map(row).collect::<Result<Vec<_>, _>>()?);
+    }
+    Ok(rows)
+}
+
+fn row(group: Group) -> Result<Row, StoreError> {
+    let corrupt = || StoreError::Corrupt("a summary's group".into());
+    let key = match group.id.key {
+        None | Some(Bson::Null) => None,
+        Some(Bson::String(text)) => Some(text),
+        Some(Bson::Binary(binary)) => Some(uuid::Uuid::from_slice(&binary.bytes).map_err(|_| corrupt())?.to_string()),
+        Some(_) => return Err(corrupt()),
+    };
+    Ok(Row {
+        key,
+        currency: Currency::parse(&group.id.currency).ok_or_else(corrupt)?,
+        category: group.id.category.map(|id| CategoryId::new(id_of(id))),
+        income: group.income,
+        expense: group.expense,
+        count: group.count,
+        transactions: group.transactions,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use finance::calendar::parse_date;
+
+    fn check(from: &str, to: &str, whole: Option<(&str, &str)>, ragged: &[(&str, &str)]) {
+        let date = |text: &str| parse_date(text).unwrap();
+        let month = |text: &str| Month::parse(text).unwrap();
+        let expected = whole.map(|(a, b)| (month(a), month(b)));
+        let days: Vec<_> = ragged.iter().map(|(a, b)| (date(a), date(b))).collect();
+        assert_eq!(cut(date(from), date(to)), (expected, days), "{from}..{to}");
+    }
+
+    #[test]
+    fn a_range_is_cut_into_whole_months_and_the_days_around_them() {
+        check("2026-01-01", "2026-03-31", Some(("2026-01", "2026-03")), &[]);
+        check(
+            "2026-01-15",
+            "2026-04-02",
+            Some(("2026-02", "2026-03")),
+            &[("2026-01-15", "2026-01-31"), ("2026-04-01", "2026-04-02")],
+        );
+        check("2026-01-15", "2026-01-20", None, &[("2026-01-15", "2026-01-20")]);
+        check("2026-01-15", "2026-02-14", None, &[("2026-01-15", "2026-02-14")]);
+        check("2026-02-01", "2026-02-28", Some(("2026-02", "2026-02")), &[]);
+    }
+}

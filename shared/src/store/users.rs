@@ -1,0 +1,297 @@
+//! Users and their log-in guards. Must never hold a password: only its Argon2id hash.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use finance::currency::Currency;
+use finance::id::UserId;
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{self, Binary, doc};
+use mongodb::error::{ErrorKind, WriteFailure};
+use mongodb::options::{IndexOptions, ReturnDocument};
+use mongodb::IndexModel;
+use serde::{Deserialize, Serialize};
+
+use super::accounts::{self, Account};
+use super::categories::{self, Category};
+use super::sessions::{self, Session, TokenHash};
+use super::{Store, StoreError, Tx, TxError, WriteError, id_of, millis, uuid_of};
+
+pub(super) const USERS: &str = "users";
+pub(super) const GUARDS: &str = "login_guards";
+pub(super) const LEDGERS: &str = "ledgers";
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    pub id: UserId,
+    /// Trimmed and lower-case: unique.
+    pub email: String,
+    pub password_hash: String,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub currency: Currency,
+    pub time_zone: String,
+    pub locale: Option<String>,
+    pub created_at_ms: i64,
+    pub version: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UserDoc {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    email: String,
+    password_hash: String,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    currency: String,
+    time_zone: String,
+    locale: Option<String>,
+    created_at: bson::DateTime,
+    version: i64,
+}
+
+impl From<&User> for UserDoc {
+    fn from(user: &User) -> Self {
+        Self {
+            id: uuid_of(user.id.uuid()),
+            email: user.email.clone(),
+            password_hash: user.password_hash.clone(),
+            first_name: user.first_name.clone(),
+            last_name: user.last_name.clone(),
+            currency: user.currency.code().to_owned(),
+            time_zone: user.time_zone.clone(),
+            locale: user.locale.clone(),
+            created_at: millis(user.created_at_ms),
+            version: user.version,
+        }
+    }
+}
+
+impl TryFrom<UserDoc> for User {
+    type Error = StoreError;
+    fn try_from(doc: UserDoc) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: UserId::new(id_of(doc.id)),
+            email: doc.email,
+            password_hash: doc.password_hash,
+            first_name: doc.first_name,
+            last_name: doc.last_name,
+            currency: Currency::parse(&doc.currency).ok_or_else(|| StoreError::Corrupt("users.currency".into()))?,
+            time_zone: doc.time_zone,
+            locale: doc.locale,
+            created_at_ms: doc.created_at.timestamp_millis(),
+            version: doc.version,
+        })
+    }
+}
+
+pub(super) fn indexes() -> Vec<(&'static str, IndexModel)> {
+    let unique = IndexOptions::builder().unique(true).build();
+    let ttl = IndexOptions::builder().expire_after(Duration::ZERO).build();
+    vec![
+        (USERS, IndexModel::builder().keys(doc! {"email": 1}).options(unique).build()),
+        (GUARDS, IndexModel::builder().keys(doc! {"expiresAt": 1}).options(ttl).build()),
+    ]
+}
+
+/// What a new user starts with; all of it is written at once.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    pub user: User,
+    pub categories: Vec<Category>,
+    pub account: Account,
+    pub session: Session,
+    pub refresh_token: TokenHash,
+}
+
+/// Whether a log-in may be tried now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reservation {
+    Granted,
+    /// Milliseconds to wait.
+    Delayed { wait_ms: i64 },
+}
+
+/// The failures after which an account waits.
+const FREE_FAILURES: i64 = 5;
+const DELAY_MAX_MS: i64 = 3_600_000;
+
+/// The users of the service, within one request.
+pub struct Users {
+    store: Store,
+}
+
+impl Users {
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    pub async fn find_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
+        self.find(doc! {"email": email}).await
+    }
+
+    pub async fn get(&self, user: UserId) -> Result<Option<User>, StoreError> {
+        self.find(doc! {"_id": uuid_of(user.uuid())}).await
+    }
+
+    async fn find(&self, filter: bson::Document) -> Result<Option<User>, StoreError> {
+        let store = self.store.clone();
+        self.store
+            .run(async move {
+                let found = store.db().await?.collection::<UserDoc>(USERS).find_one(filter).await?;
+                found.map(User::try_from).transpose()
+            })
+            .await
+    }
+
+    /// Registers a user with everything that it starts with.
+    ///
+    /// # Errors
+    /// [`WriteError::EmailTaken`].
+    pub async fn register(&self, new: NewUser) -> Result<(), WriteError> {
+        let user = new.user.id;
+        let new = Arc::new(new);
+        self.store
+            .transact(
+                user,
+                Arc::new(move |tx| {
+                    let new = new.clone();
+                    Box::pin(async move { register(tx, &new).await })
+                }),
+            )
+            .await
+    }
+
+    /// Changes a user.
+    ///
+    /// # Errors
+    /// [`WriteError::Stale`] when `fresh` refuses the current user.
+    pub async fn update(
+        &self,
+        user: UserId,
+        fresh: impl Fn(&User) -> bool + Send + Sync + 'static,
+        change: impl Fn(User) -> User + Send + Sync + 'static,
+    ) -> Result<User, WriteError> {
+        let (fresh, change) = (Arc::new(fresh), Arc::new(change));
+        self.store
+            .transact(
+                user,
+                Arc::new(move |tx| {
+                    let (fresh, change) = (fresh.clone(), change.clone());
+                    Box::pin(async move {
+                        tx.next_knowledge(0).await?;
+                        let filter = doc! {"_id": uuid_of(tx.user.uuid())};
+                        let users = tx.db.collection::<UserDoc>(USERS);
+                        let found = users.find_one(filter.clone()).session(&mut tx.session).await?;
+                        let current = User::try_from(found.ok_or(WriteError::UserGone)?)?;
+                        if !fresh(&current) {
+                            return Err(WriteError::Stale.into());
+                        }
+                        let version = current.version.saturating_add(1);
+                        let changed = User { version, ..change(current) };
+                        users.replace_one(filter, UserDoc::from(&changed)).session(&mut tx.session).await?;
+                        Ok(changed)
+                    })
+                }),
+            )
+            .await
+    }
+
+    /// Replaces a password hash that was made with older parameters, unless it has changed meanwhile.
+    pub async fn rehash(&self, user: UserId, old: String, new: String) -> Result<(), StoreError> {
+        let store = self.store.clone();
+        self.store
+            .run(async move {
+                let filter = doc! {"_id": uuid_of(user.uuid()), "passwordHash": old};
+                let update = doc! {"$set": {"passwordHash": new}};
+                store.collection(USERS).await?.update_one(filter, update).await?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Reserves one log-in attempt of an identifier (its keyed hash, known or not) before its password is looked at:
+    /// counted as a failure until [`Users::log_in_succeeded`] says otherwise. After the fifth in a row each waits twice
+    /// as long as the last, from 1 s to 1 h.
+    pub async fn reserve_log_in(&self, identifier: [u8; 32]) -> Result<Reservation, StoreError> {
+        let store = self.store.clone();
+        self.store.run(async move { reserve(&store, identifier).await }).await
+    }
+
+    pub async fn log_in_succeeded(&self, identifier: [u8; 32]) -> Result<(), StoreError> {
+        let store = self.store.clone();
+        self.store
+            .run(async move {
+                store.collection(GUARDS).await?.delete_one(doc! {"_id": guard_id(identifier)}).await?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+fn guard_id(identifier: [u8; 32]) -> Binary {
+    Binary { subtype: BinarySubtype::Generic, bytes: identifier.to_vec() }
+}
+
+async fn reserve(store: &Store, identifier: [u8; 32]) -> Result<Reservation, StoreError> {
+    let guards = store.collection(GUARDS).await?;
+    let now = store.now_ms();
+    // One atomic step, so that parallel attempts cannot share a reservation.
+    let counted = doc! {"$add": [{"$ifNull": ["$failures", 0_i64]}, 1_i64]};
+    let delay = doc! {"$cond": [
+        {"$lt": ["$failures", FREE_FAILURES]},
+        0_i64,
+        {"$min": [
+            {"$multiply": [1000_i64, {"$toLong": {"$pow": [2, {"$min": [{"$subtract": ["$failures", FREE_FAILURES]}, 12_i64]}]}}]},
+            DELAY_MAX_MS,
+        ]},
+    ]};
+    let steps = vec![
+        doc! {"$set": {"failures": counted}},
+        doc! {"$set": {"notBefore": {"$add": [now, delay]}, "expiresAt": {"$toDate": now.saturating_add(24 * DELAY_MAX_MS)}}},
+    ];
+    let filter = doc! {"_id": guard_id(identifier), "$or": [
+        {"notBefore": {"$exists": false}}, {"notBefore": {"$lte": now}},
+    ]};
+    let reserved = guards
+        .find_one_and_update(filter, steps)
+        .upsert(true)
+        .return_document(ReturnDocument::After)
+        .await;
+    match reserved {
+        Ok(_) => Ok(Reservation::Granted),
+        // The guard exists and its time has not come: the upsert met it.
+        Err(error) if is_duplicate_key(&error) => {
+            let guard = guards.find_one(doc! {"_id": guard_id(identifier)}).await?;
+            let not_before = guard.and_then(|guard| guard.get_i64("notBefore").ok()).unwrap_or(now);
+            Ok(Reservation::Delayed { wait_ms: not_before.saturating_sub(now).max(1) })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) fn is_duplicate_key(error: &mongodb::error::Error) -> bool {
+    match error.kind.as_ref() {
+        ErrorKind::Command(command) => command.code == 11000,
+        ErrorKind::Write(WriteFailure::WriteError(write)) => write.code == 11000,
+        _ => false,
+    }
+}
+
+async fn register(tx: &mut Tx, new: &NewUser) -> Result<(), TxError> {
+    let users = tx.db.collection::<UserDoc>(USERS);
+    match users.insert_one(UserDoc::from(&new.user)).session(&mut tx.session).await {
+        Ok(_) => {}
+        Err(error) if is_duplicate_key(&error) => return Err(WriteError::EmailTaken.into()),
+        Err(error) => return Err(error.into()),
+    }
+    let entities = i64::try_from(new.categories.len()).unwrap_or(i64::MAX).saturating_add(1);
+    let ledger = doc! {"_id": uuid_of(tx.user.uuid()), "knowledge": entities};
+    tx.collection(LEDGERS).insert_one(ledger).session(&mut tx.session).await?;
+    categories::insert_many(tx, &new.categories).await?;
+    accounts::insert(tx, &new.account).await?;
+    sessions::insert(tx, &new.session, &new.refresh_token).await
+}
