@@ -20,7 +20,7 @@ use crate::workspace::Variables;
 pub const NAMES: &[&str] = &["health", "auth", "accounts", "categories", "transactions", "financial-health"];
 
 /// What all functions together need.
-const NEEDS: &[Need] = &[Need::Mongo, Need::Redis, Need::Jwt, Need::Auth];
+pub const NEEDS: &[Need] = &[Need::Mongo, Need::Redis, Need::Jwt, Need::Auth];
 
 /// The functions of this process.
 #[derive(Clone)]

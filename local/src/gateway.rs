@@ -344,6 +344,6 @@ mod tests {
     fn identifiers_have_the_gateways_shape() {
         assert_eq!(gateway_request_id().len(), 16);
         let trace = trace_id(1_583_348_638_390);
-        assert!(trace.starts_with("Root=1-5e5ffc9e-") && trace.len() == 40, "{trace}");
+        assert!(trace.starts_with("Root=1-5e5ffb9e-") && trace.len() == 40, "{trace}");
     }
 }

@@ -65,10 +65,24 @@ struct Environment {
 }
 
 impl Pools {
-    /// Finds the emulator and the binaries; starts nothing yet.
+    /// Every function has its binary.
     ///
     /// # Errors
-    /// One line when a binary has not been built or the emulator cannot be had.
+    /// One line that names the first one without.
+    pub fn check_built(workspace: &Workspace, functions: &[Function]) -> Result<()> {
+        for function in functions {
+            let bootstrap = workspace.bootstrap(&function.name);
+            if !process::is_executable(&bootstrap) {
+                bail!("{} is not there: run make build first", workspace.short(&bootstrap));
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the emulator; starts nothing yet.
+    ///
+    /// # Errors
+    /// One line when it cannot be had.
     pub async fn prepare(
         workspace: &Workspace,
         environment: &Variables,
@@ -76,12 +90,6 @@ impl Pools {
         functions: &[Function],
     ) -> Result<Self> {
         let path = environment.get("PATH").map(String::as_str);
-        for function in functions {
-            let bootstrap = workspace.bootstrap(&function.name);
-            if !process::is_executable(&bootstrap) {
-                bail!("{} is not there: run make build first", workspace.short(&bootstrap));
-            }
-        }
         let emulator = match on_path(path, "aws-lambda-rie-x86_64").or_else(|| on_path(path, "aws-lambda-rie")) {
             Some(program) => program,
             None => Fetcher::new(workspace, environment).program(&RUNTIME_EMULATOR).await?,

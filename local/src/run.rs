@@ -13,7 +13,7 @@ use shared::store::indexes;
 
 use crate::console::{say, warn};
 use crate::demo;
-use crate::functions::Functions;
+use crate::functions::{self, Functions};
 use crate::gateway::{self, Backend, Gateway, Reserved};
 use crate::lambda::Pools;
 use crate::process;
@@ -143,7 +143,11 @@ async fn serve_locked(
     template: Template,
     stop: &mut Stop,
 ) -> Result<ExitCode> {
+    if behind == Behind::Bootstraps {
+        Pools::check_built(workspace, &template.functions)?;
+    }
     let reserved = gateway::reserve(home.port)?;
+    check_configuration(workspace, environment)?;
     if is_fresh(environment) {
         if variable(environment, "MONGODB_URI").is_some() || variable(environment, "REDIS_URL").is_some() {
             bail!("FRESH=1 empties only databases that are started here: unset MONGODB_URI and REDIS_URL, or leave FRESH out");
@@ -237,6 +241,19 @@ fn with_servers_of(environment: &Variables, servers: &Servers) -> Variables {
     variables.insert("MONGODB_URI".to_owned(), servers.mongodb_uri.clone());
     variables.insert("REDIS_URL".to_owned(), servers.redis_url.clone());
     variables
+}
+
+/// A configuration that cannot be used is told before anything is started.
+fn check_configuration(workspace: &Workspace, environment: &Variables) -> Result<()> {
+    let mut variables = environment.clone();
+    secrets::complete(workspace, &mut variables)?;
+    for (name, stand_in) in [("MONGODB_URI", "mongodb://127.0.0.1"), ("REDIS_URL", "redis://127.0.0.1")] {
+        if variable(&variables, name).is_none() {
+            variables.insert(name.to_owned(), stand_in.to_owned());
+        }
+    }
+    Config::load(&variables, functions::NEEDS)?;
+    Ok(())
 }
 
 fn log_readably_on_a_terminal(variables: &mut Variables) {

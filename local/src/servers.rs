@@ -303,7 +303,7 @@ async fn start_mongo(place: &Place, program: &Path) -> Result<(Server, String)> 
         let port = choose_port(place, "mongod")?;
         let arguments = mongo_arguments(place, &folder, port, version);
         let mut server = Server::spawn(place, "MongoDB", program, &folder, "mongod", &arguments)?;
-        match mongo_up(&mut server, port).await {
+        match mongo_up(&mut server, &folder, port).await {
             Ok(()) => return Ok((server, format!("mongodb://127.0.0.1:{port}/?replicaSet=rs0"))),
             Err(NotUp::PortTaken) => {
                 process::stop(&mut server.child, STOP_PATIENCE).await;
@@ -367,7 +367,7 @@ fn mongo_arguments(place: &Place, folder: &Path, port: u16, version: (u32, u32))
 }
 
 /// Waits until the mongod of `server` is the primary of its replica set.
-async fn mongo_up(server: &mut Server, port: u16) -> Result<(), NotUp> {
+async fn mongo_up(server: &mut Server, folder: &Path, port: u16) -> Result<(), NotUp> {
     let deadline = Instant::now() + START_PATIENCE;
     let mut options = ClientOptions::default();
     options.hosts = vec![ServerAddress::Tcp { host: "127.0.0.1".to_owned(), port: Some(port) }];
@@ -377,6 +377,13 @@ async fn mongo_up(server: &mut Server, port: u16) -> Result<(), NotUp> {
     let mut client: Option<mongodb::Client> = None;
     loop {
         if let Some(reason) = server.ended() {
+            if reason.contains("DBPathInUse") {
+                return Err(NotUp::Failed(anyhow!(
+                    "another mongod uses the data in {}: stop that one ({}), then run this again",
+                    folder.display(),
+                    holder(folder)
+                )));
+            }
             let taken = reason.contains("Address already in use");
             return Err(if taken { NotUp::PortTaken } else { NotUp::Failed(anyhow!(reason)) });
         }
@@ -404,6 +411,12 @@ async fn mongo_up(server: &mut Server, port: u16) -> Result<(), NotUp> {
         }
         sleep(POLL).await;
     }
+}
+
+/// Who holds a data folder, by its lock file.
+fn holder(folder: &Path) -> String {
+    let text = std::fs::read_to_string(folder.join("mongod.lock")).unwrap_or_default();
+    text.trim().parse::<u32>().map_or("its pid is unknown".to_owned(), |pid| format!("pid {pid}"))
 }
 
 /// Looks at the server and moves it one step on. True when it is the primary.
@@ -474,15 +487,15 @@ async fn check_own_mongo(uri: &str) -> Result<()> {
     let mut options = timeout(OWN_PATIENCE, ClientOptions::parse(uri))
         .await
         .map_err(|_| refused("names a host that DNS does not know in time: correct or unset it".to_owned()))?
-        .map_err(|error| refused(format!("cannot be used: {}", first_line(&error))))?;
+        .map_err(|error| refused(format!("cannot be used: {}", brief(&error))))?;
     options.server_selection_timeout = Some(OWN_PATIENCE);
     let client = mongodb::Client::with_options(options)
-        .map_err(|error| refused(format!("cannot be used: {}", first_line(&error))))?;
+        .map_err(|error| refused(format!("cannot be used: {}", brief(&error))))?;
     let hello = timeout(OWN_PATIENCE + ASK_PATIENCE, client.database("admin").run_command(doc! { "hello": 1 }))
         .await
         .map_err(|_| refused("does not answer: start that MongoDB, or unset the variable to have one started".to_owned()))?
         .map_err(|error| {
-            let reason = first_line(&error);
+            let reason = brief(&error);
             refused(format!("does not answer ({reason}): start that MongoDB, or unset the variable to have one started"))
         })?;
     client.shutdown().immediate(true).await;
@@ -497,8 +510,15 @@ async fn check_own_mongo(uri: &str) -> Result<()> {
     }
 }
 
-fn first_line(error: &mongodb::error::Error) -> String {
-    redact(&error.to_string()).lines().next().unwrap_or_default().chars().take(160).collect()
+/// The driver's reason without its bookkeeping, and without credentials.
+fn brief(error: &mongodb::error::Error) -> String {
+    use mongodb::error::ErrorKind;
+    match error.kind.as_ref() {
+        ErrorKind::ServerSelection { .. } => format!("no server answered within {} s", OWN_PATIENCE.as_secs()),
+        ErrorKind::InvalidArgument { message, .. } => redact(message),
+        ErrorKind::Authentication { message, .. } => redact(message),
+        kind => redact(&kind.to_string()).lines().next().unwrap_or_default().chars().take(160).collect(),
+    }
 }
 
 // ---- Redis -----------------------------------------------------------------------------------------------------------

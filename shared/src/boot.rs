@@ -10,9 +10,10 @@ use axum::Router;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
-use crate::edge::Function;
+use crate::edge::cursor::Cursors;
+use crate::edge::{Function, Problem, ProblemType, Scope};
 use crate::secrets;
-use crate::store::Mongo;
+use crate::store::{Mongo, Store};
 use crate::store::redis::Redis;
 use crate::telemetry;
 
@@ -45,6 +46,41 @@ impl Boot {
     pub fn redis(&self) -> Option<Redis> {
         let make = || self.config.redis.as_ref().and_then(|config| Redis::new(config).ok());
         self.redis.get_or_init(make).clone()
+    }
+}
+
+/// What every function of signed-in users needs. A function that needs less asks [`Boot`] for its parts.
+pub struct UserParts {
+    pub mongo: Mongo,
+    pub clock: Clock,
+    pub cursors: Cursors,
+}
+
+/// [`UserParts`] as a router's state. Empty only where the configuration lacks a part that the function needs, which
+/// init refuses.
+#[derive(Clone)]
+pub struct UserApp(Option<Arc<UserParts>>);
+
+impl UserApp {
+    pub fn new(boot: &Boot) -> Self {
+        let make = || {
+            let cursors = Cursors::from_config(boot.config.jwt.as_ref()?);
+            Some(Arc::new(UserParts { mongo: boot.mongo()?, clock: boot.clock.clone(), cursors }))
+        };
+        Self(make())
+    }
+
+    /// # Errors
+    /// 500: the process was built without what it needs.
+    pub fn parts(&self) -> Result<&UserParts, Problem> {
+        self.0.as_deref().ok_or_else(|| Problem::new(ProblemType::Internal))
+    }
+}
+
+impl UserParts {
+    /// The stores as this request may use them.
+    pub fn store(&self, scope: &Scope) -> Store {
+        self.mongo.within(scope)
     }
 }
 

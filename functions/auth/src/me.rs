@@ -81,21 +81,12 @@ pub async fn update_me(
 }
 
 fn changed(user: User, body: UpdateMeBody) -> User {
-    let name = |patch: Patch<shared::edge::body::Text<0, 100>>, current: Option<String>| match patch {
-        Patch::Keep => current,
-        Patch::Clear => None,
-        Patch::Set(text) => Some(text.0).filter(|text| !text.is_empty()),
-    };
     User {
-        first_name: name(body.first_name, user.first_name),
-        last_name: name(body.last_name, user.last_name),
-        currency: if let Patch::Set(currency) = body.currency { currency } else { user.currency },
-        time_zone: if let Patch::Set(zone) = body.time_zone { zone.0 } else { user.time_zone },
-        locale: match body.locale {
-            Patch::Keep => user.locale,
-            Patch::Clear => None,
-            Patch::Set(locale) => Some(locale.0),
-        },
+        first_name: body.first_name.apply_text(user.first_name, |text| text.0),
+        last_name: body.last_name.apply_text(user.last_name, |text| text.0),
+        currency: body.currency.set().unwrap_or(user.currency),
+        time_zone: body.time_zone.set().map_or(user.time_zone, |zone| zone.0),
+        locale: body.locale.apply_text(user.locale, |locale| locale.0),
         ..user
     }
 }

@@ -48,8 +48,29 @@ impl<T> Patch<T> {
         }
     }
 
-    pub fn is_keep(&self) -> bool {
-        matches!(self, Patch::Keep)
+    /// The text after the patch; an empty one counts as none.
+    pub fn apply_text(self, current: Option<String>, text: impl FnOnce(T) -> String) -> Option<String> {
+        match self {
+            Patch::Keep => current,
+            Patch::Clear => None,
+            Patch::Set(value) => Some(text(value)).filter(|text| !text.is_empty()),
+        }
+    }
+
+    /// The new value, where one is given.
+    pub fn value(&self) -> Option<&T> {
+        match self {
+            Patch::Set(value) => Some(value),
+            Patch::Keep | Patch::Clear => None,
+        }
+    }
+
+    /// The new value, where one is given, by value.
+    pub fn set(self) -> Option<T> {
+        match self {
+            Patch::Set(value) => Some(value),
+            Patch::Keep | Patch::Clear => None,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Must never know a rule about money or a collection's name.
 
+pub mod amount;
 pub mod body;
 pub mod cursor;
 pub mod json;

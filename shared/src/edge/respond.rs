@@ -77,21 +77,6 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
-/// Money as it goes out: the decimal string, and the integer beside it.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct MoneyView {
-    pub amount: String,
-    pub amount_minor: i64,
-    pub currency: &'static str,
-}
-
-impl From<finance::money::Money> for MoneyView {
-    fn from(money: finance::money::Money) -> Self {
-        Self { amount: money.to_decimal(), amount_minor: money.minor(), currency: money.currency().code() }
-    }
-}
-
 /// The decimal string of an amount in minor units.
 pub fn decimal(minor: i64, currency: finance::currency::Currency) -> String {
     finance::money::Money::new(minor, currency).to_decimal()

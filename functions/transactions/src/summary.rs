@@ -1,0 +1,187 @@
+//! `GET /transactions/summary`: sums by group and currency, never mixed. `finance` says what counts as what.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use finance::calendar::{Date, Month, parse_date};
+use finance::currency::Currency;
+use finance::id::CategoryId;
+use finance::summary::{SummaryRow, groups, totals};
+use finance::transaction::TransactionType;
+use serde::Serialize;
+use shared::boot::{UserApp, UserParts};
+use shared::edge::query::{self, Query};
+use shared::edge::respond::{Answer, decimal};
+use shared::edge::{FieldError, Principal, Problem, ProblemType, Scope};
+use shared::store::accounts::Accounts;
+use shared::store::categories::{Categories, Category};
+use shared::store::summary::{GroupBy, Row, Summaries};
+use shared::store::users::Users;
+use utoipa::ToSchema;
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupView {
+    /// The month, the id or the text; `null` for transactions without one.
+    pub key: Option<String>,
+    pub label: String,
+    #[serde(flatten)]
+    pub sums: TotalView,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TotalView {
+    pub currency: &'static str,
+    pub income: String,
+    pub expense: String,
+    pub net: String,
+    pub income_minor: i64,
+    pub expense_minor: i64,
+    pub net_minor: i64,
+    pub count: i64,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SummaryView {
+    pub from: String,
+    pub to: String,
+    pub group_by: &'static str,
+    pub groups: Vec<GroupView>,
+    pub totals: Vec<TotalView>,
+}
+
+/// The most accounts or categories whose names are looked up.
+const NAMES_MAX: i64 = 10_000;
+
+pub(crate) async fn get_summary(
+    State(app): State<UserApp>,
+    scope: Scope,
+    caller: Principal,
+    query: Query,
+) -> Result<Answer, Problem> {
+    let app = app.parts()?;
+    let mut errors = Vec::new();
+    const DATE: &str = "a date YYYY-MM-DD";
+    let from = query.parsed(&mut errors, "from", DATE, parse_date);
+    let to = query.parsed(&mut errors, "to", DATE, parse_date);
+    let by = query.parsed(&mut errors, "groupBy", "month, category, account, merchant or tag", GroupBy::parse);
+    let by = by.unwrap_or(GroupBy::Month);
+    query::finish(errors)?;
+    let (from, to) = range(app, &scope, &caller, from, to).await?;
+    let store = app.store(&scope);
+    let (rows, categories) = (Summaries::new(store.clone()), Categories::new(store.clone()));
+    let (rows, categories) =
+        tokio::try_join!(rows.rows(caller.user, from, to, by), categories.list(caller.user, None, NAMES_MAX))?;
+    let categories: BTreeMap<CategoryId, Category> =
+        categories.into_iter().map(|category| (category.id, category)).collect();
+    let names = names(by, &categories, &store, &caller).await?;
+    let label = |key: Option<&str>| match key {
+        Some(key) => names.get(key).cloned().unwrap_or_else(|| key.to_owned()),
+        None => "None".to_owned(),
+    };
+    let overflow = |_| Problem::field("/query/to", "out_of_range", "the sums leave their range; take fewer days");
+    let groups = groups(&folded(&rows.groups, &categories, &label, |row| row.count)).map_err(overflow)?;
+    let totals =
+        totals(&folded(&rows.totals, &categories, &label, |row| row.transactions)).map_err(overflow)?;
+    Ok(Answer::ok(&SummaryView {
+        from: from.to_string(),
+        to: to.to_string(),
+        group_by: by.as_str(),
+        groups: groups
+            .into_iter()
+            .map(|group| GroupView {
+                key: Some(group.key).filter(|key| !key.is_empty()),
+                label: group.label,
+                sums: view(group.currency, group.income, group.expense, group.net, group.count),
+            })
+            .collect(),
+        totals: totals
+            .into_iter()
+            .map(|total| view(total.currency, total.income, total.expense, total.net, total.count))
+            .collect(),
+    }))
+}
+
+/// Without bounds: the user's current month.
+async fn range(
+    app: &UserParts,
+    scope: &Scope,
+    caller: &Principal,
+    from: Option<Date>,
+    to: Option<Date>,
+) -> Result<(Date, Date), Problem> {
+    let (from, to) = match (from, to) {
+        (Some(from), Some(to)) => (from, to),
+        _ => {
+            let user = Users::new(app.store(scope)).get(caller.user).await?;
+            let user = user.ok_or_else(|| Problem::new(ProblemType::Unauthenticated))?;
+            let today = app.clock.today(&user.time_zone);
+            let to = to.unwrap_or_else(|| Month::of(today).last_day());
+            (from.unwrap_or_else(|| Month::of(to).first_day()), to)
+        }
+    };
+    if from > to {
+        let error = FieldError::new("/query/from", "out_of_range", "must not be after to");
+        return Err(Problem::fields(vec![error]));
+    }
+    Ok((from, to))
+}
+
+/// What the keys of a grouping are called.
+async fn names(
+    by: GroupBy,
+    categories: &BTreeMap<CategoryId, Category>,
+    store: &shared::store::Store,
+    caller: &Principal,
+) -> Result<BTreeMap<String, String>, Problem> {
+    Ok(match by {
+        GroupBy::Category => {
+            categories.values().map(|category| (category.id.to_string(), category.name.clone())).collect()
+        }
+        GroupBy::Account => {
+            let accounts = Accounts::new(store.clone()).list(caller.user, None, NAMES_MAX).await?;
+            accounts.into_iter().map(|account| (account.id.to_string(), account.name)).collect()
+        }
+        GroupBy::Month | GroupBy::Merchant | GroupBy::Tag => BTreeMap::new(),
+    })
+}
+
+/// The rows as `finance` folds them: one for each type. The count goes with the first.
+fn folded(
+    rows: &[Row],
+    categories: &BTreeMap<CategoryId, Category>,
+    label: &dyn Fn(Option<&str>) -> String,
+    count: impl Fn(&Row) -> i64,
+) -> Vec<SummaryRow> {
+    let mut folded = Vec::new();
+    for row in rows {
+        let category = row.category.and_then(|id| categories.get(&id)).map(Category::facts);
+        let of = |kind, minor: i64, count| SummaryRow {
+            key: row.key.clone().unwrap_or_default(),
+            label: label(row.key.as_deref()),
+            currency: row.currency,
+            kind,
+            category,
+            amount_minor: i128::from(minor),
+            count,
+        };
+        folded.push(of(TransactionType::Income, row.income, count(row)));
+        folded.push(of(TransactionType::Expense, row.expense, 0));
+    }
+    folded
+}
+
+fn view(currency: Currency, income: i64, expense: i64, net: i64, count: i64) -> TotalView {
+    TotalView {
+        currency: currency.code(),
+        income: decimal(income, currency),
+        expense: decimal(expense, currency),
+        net: decimal(net, currency),
+        income_minor: income,
+        expense_minor: expense,
+        net_minor: net,
+        count,
+    }
+}
