@@ -404,6 +404,20 @@ pub async fn login(workspace: &Workspace, variables: &Variables) -> Result<()> {
     Ok(())
 }
 
+/// An access token of the demo user.
+///
+/// # Errors
+/// An answer that is not 200.
+pub async fn access_token(workspace: &Workspace, variables: &Variables) -> Result<String> {
+    let mut client = Client::new(workspace, variables)?;
+    if !client.register().await? {
+        client.log_in().await?;
+    }
+    let token = client.token.clone().context("demo data: the login has no access token")?;
+    client.close().await;
+    Ok(token)
+}
+
 /// Fills the demo user with two years of data that end with the last full month.
 ///
 /// # Errors

@@ -79,7 +79,7 @@ impl Pools {
         Ok(())
     }
 
-    /// Finds the emulator; starts nothing yet.
+    /// Finds the emulator; starts nothing yet. The binaries have the environment `variables`, nothing else of ours.
     ///
     /// # Errors
     /// One line when it cannot be had.
@@ -88,6 +88,7 @@ impl Pools {
         environment: &Variables,
         variables: Variables,
         functions: &[Function],
+        bootstrap: impl Fn(&str) -> PathBuf,
     ) -> Result<Self> {
         let path = environment.get("PATH").map(String::as_str);
         let emulator = match on_path(path, "aws-lambda-rie-x86_64").or_else(|| on_path(path, "aws-lambda-rie")) {
@@ -99,7 +100,7 @@ impl Pools {
         let pool = |function: &Function| Pool {
             function: function.clone(),
             program: Arc::clone(&program),
-            bootstrap: workspace.bootstrap(&function.name),
+            bootstrap: bootstrap(&function.name),
             turns: Semaphore::new(ENVIRONMENTS_MAX),
             idle: Mutex::new(Vec::new()),
         };
@@ -170,7 +171,7 @@ impl Pool {
 }
 
 /// Whether the emulator's text is what a function returned, rather than the emulator's report of its end.
-fn is_answer(answer: &[u8]) -> bool {
+pub fn is_answer(answer: &[u8]) -> bool {
     serde_json::from_slice::<Value>(answer).is_ok_and(|value| value.get("errorType").is_none())
 }
 

@@ -1,6 +1,7 @@
 //! The command line of the local run; the Makefile is its index. Single-threaded on purpose: the parent-death signal of a
 //! child belongs to the thread that started it.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -12,6 +13,7 @@ const USAGE: &str = "local <command>
   run                       the whole API on http://127.0.0.1:PORT (3000), with its databases
   lambda                    the same over the Lambda binaries of make build
   demo                      two years of data for the demo user
+  invoke <function> <event> one event to one binary of make build
   migrate                   the indexes of MONGODB_URI, or of the running databases
   with-servers -- command   a command with test databases in MONGODB_URI and REDIS_URL";
 
@@ -33,6 +35,10 @@ async fn command() -> Result<ExitCode> {
     let environment: Variables = shared::config::environment();
     let mut words = arguments.iter().map(String::as_str);
     match (words.next(), words.next()) {
+        (Some("invoke"), Some(function)) => {
+            let event = words.next().context("which event? For example: local invoke health events/health.get.json")?;
+            run::invoke(&Workspace::find()?, &environment, function, Path::new(event)).await
+        }
         (Some("run"), None) => run::serve(&Workspace::find()?, &environment, Behind::Routers).await,
         (Some("lambda"), None) => run::serve(&Workspace::find()?, &environment, Behind::Bootstraps).await,
         (Some("demo"), None) => run::demo(&Workspace::find()?, &environment).await,

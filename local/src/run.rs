@@ -15,12 +15,12 @@ use crate::console::{say, warn};
 use crate::demo;
 use crate::functions::{self, Functions};
 use crate::gateway::{self, Backend, Gateway, Reserved};
-use crate::lambda::Pools;
+use crate::lambda::{self, Pools};
 use crate::process;
 use crate::secrets;
 use crate::servers::{self, Purpose, Servers};
 use crate::signals::Stop;
-use crate::template::Template;
+use crate::template::{Function, Template};
 use crate::workspace::{Lock, Variables, Workspace, make_folder, remove_folder, variable, write_private};
 
 /// What `make demo` must share with the server of its port, whatever terminal it is typed in.
@@ -191,7 +191,7 @@ async fn serve_on(
         let backend = match behind {
             Behind::Routers => Backend::InProcess(functions.clone()),
             Behind::Bootstraps => Backend::Bootstraps(
-                Pools::prepare(workspace, environment, variables.clone(), &template.functions).await?,
+                pools(workspace, environment, &variables, &template.functions).await?,
             ),
         };
         Ok((functions, backend))
@@ -313,6 +313,46 @@ async fn fill_on(workspace: &Workspace, environment: &Variables, servers: &Serve
     let functions = Functions::mount(&variables)?;
     migrate_on(functions.boot()).await?;
     demo::fill(workspace, &variables).await
+}
+
+/// The binaries of `make build`.
+async fn pools(
+    workspace: &Workspace,
+    environment: &Variables,
+    variables: &Variables,
+    functions: &[Function],
+) -> Result<Pools> {
+    let bootstrap = |name: &str| workspace.bootstrap(name);
+    Pools::prepare(workspace, environment, variables.clone(), functions, bootstrap).await
+}
+
+/// `invoke`: one event to one binary, on the databases of the port's run; prints what Lambda would hand on.
+pub async fn invoke(workspace: &Workspace, environment: &Variables, name: &str, event: &Path) -> Result<ExitCode> {
+    const TOKEN: &str = "${ACCESS_TOKEN}";
+    let mut stop = Stop::listen()?;
+    let home = Home::of(workspace, environment)?;
+    let template = Template::read(&workspace.template())?;
+    let Some(function) = template.function(name) else {
+        bail!("there is no function {name}: FN is one of {}", functions::NAMES.join(", "));
+    };
+    let mut text = std::fs::read_to_string(event)
+        .with_context(|| format!("{} cannot be read: EVENT names a file of events/", event.display()))?;
+    Pools::check_built(workspace, std::slice::from_ref(function))?;
+    let Some(running) = home.running()? else {
+        bail!("nothing runs on port {}: start make run in another terminal first (PORT={})", home.port, home.port);
+    };
+    let mut variables = environment.clone();
+    variables.extend(running);
+    if text.contains(TOKEN) {
+        text = text.replace(TOKEN, &stop.unless_asked(demo::access_token(workspace, &variables)).await?);
+    }
+    let event: Value = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", event.display()))?;
+    let pools = pools(workspace, environment, &variables, std::slice::from_ref(function)).await?;
+    let answer = stop.unless_asked(async { Ok(pools.invoke(function, &event).await) }).await;
+    pools.stop().await;
+    let answer = answer?.map_err(|reason| anyhow!("{name} failed: {reason}"))?;
+    say(String::from_utf8_lossy(&answer));
+    Ok(if lambda::is_answer(&answer) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// `migrate`: the indexes of `MONGODB_URI`, or of the database that runs for the port.

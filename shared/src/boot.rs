@@ -13,8 +13,8 @@ use crate::config::{self, Config, LogFormat};
 use crate::edge::cursor::Cursors;
 use crate::edge::{Function, Problem, ProblemType, Scope};
 use crate::secrets;
-use crate::store::{Mongo, Store};
 use crate::store::redis::Redis;
+use crate::store::{Mongo, Store};
 use crate::telemetry;
 
 /// What a function is built from. The clients that it makes are made once and shared by all that ask this boot.

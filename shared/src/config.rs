@@ -44,8 +44,8 @@ macro_rules! raw_environment {
         #[derive(Envconfig)]
         struct Raw { $(#[envconfig(from = $name)] $field: Option<String>,)* }
 
-        /// Every variable that the functions read.
-        pub const VARIABLES: &[&str] = &[$($name),*];
+        /// Every variable that the functions read; `SECRETS_ID` says where init finds others of them.
+        pub const VARIABLES: &[&str] = &[$($name,)* "SECRETS_ID"];
     };
 }
 
@@ -85,7 +85,6 @@ raw_environment! {
     request_deadline_margin_ms = "REQUEST_DEADLINE_MARGIN_MS",
     max_body_bytes = "MAX_BODY_BYTES",
     default_currency = "DEFAULT_CURRENCY",
-    secrets_id = "SECRETS_ID",
 }
 
 /// One signing key.
@@ -206,8 +205,11 @@ impl Config {
     /// # Errors
     /// All findings at once. In production any finding is one; elsewhere only a variable without a safe default is.
     pub fn load(variables: &HashMap<String, String>, needs: &[Need]) -> Result<Self, ConfigError> {
-        let variables: HashMap<String, String> =
-            variables.iter().filter(|(_, value)| !value.is_empty()).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let variables: HashMap<String, String> = variables
+            .iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
         match Raw::init_from_hashmap(&variables) {
             Ok(raw) => parse(raw, needs),
             Err(_) => Err(ConfigError {
@@ -234,7 +236,14 @@ impl Reader {
         self.note(variable, reason);
     }
 
-    fn number(&mut self, variable: &'static str, text: &Option<String>, default: u64, min: u64, max: u64) -> u64 {
+    fn number(
+        &mut self,
+        variable: &'static str,
+        text: &Option<String>,
+        default: u64,
+        min: u64,
+        max: u64,
+    ) -> u64 {
         let Some(text) = text else { return default };
         match text.trim().parse::<u64>() {
             Ok(number) if (min..=max).contains(&number) => number,
@@ -289,7 +298,8 @@ impl Reader {
                 default.to_owned()
             }
         };
-        let known = schemes.iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+        let known =
+            schemes.iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
         if !known {
             self.fail(variable, format!("must be a URL that begins with {}", schemes.join(" or ")));
         }
@@ -338,7 +348,8 @@ fn parse(raw: Raw, needs: &[Need]) -> Result<Config, ConfigError> {
 }
 
 fn log_level(reader: &mut Reader, raw: &Raw) -> String {
-    let level = raw.log_level.as_deref().or(raw.aws_lambda_log_level.as_deref()).unwrap_or("info").to_lowercase();
+    let level =
+        raw.log_level.as_deref().or(raw.aws_lambda_log_level.as_deref()).unwrap_or("info").to_lowercase();
     match level.as_str() {
         "trace" | "debug" | "info" | "warn" | "error" => level,
         "fatal" => "error".to_owned(),
@@ -457,14 +468,19 @@ fn mongo(reader: &mut Reader, raw: &Raw) -> MongoConfig {
             "mongodb://127.0.0.1:27017",
         ),
         database: raw.mongodb_database.clone().unwrap_or_else(|| "fintrack".to_owned()),
-        pool_size: u32::try_from(reader.number("MONGO_POOL_SIZE", &raw.mongo_pool_size, 10, 1, 100)).unwrap_or(10),
+        pool_size: u32::try_from(reader.number("MONGO_POOL_SIZE", &raw.mongo_pool_size, 10, 1, 100))
+            .unwrap_or(10),
         connect_timeout: reader.millis("MONGO_CONNECT_TIMEOUT_MS", &raw.mongo_connect_timeout_ms, 1_500),
         server_selection_timeout: reader.millis(
             "MONGO_SERVER_SELECTION_TIMEOUT_MS",
             &raw.mongo_server_selection_timeout_ms,
             2_000,
         ),
-        operation_timeout: reader.millis("MONGO_OPERATION_TIMEOUT_MS", &raw.mongo_operation_timeout_ms, 2_500),
+        operation_timeout: reader.millis(
+            "MONGO_OPERATION_TIMEOUT_MS",
+            &raw.mongo_operation_timeout_ms,
+            2_500,
+        ),
     }
 }
 
@@ -493,8 +509,7 @@ fn cors_origins(reader: &mut Reader, raw: &Raw) -> Vec<String> {
 
 fn limits(reader: &mut Reader, raw: &Raw) -> LimitsConfig {
     const MAX: u64 = 100_000_000;
-    let window =
-        reader.number("RATE_LIMIT_WINDOW_SECONDS", &raw.rate_limit_window_seconds, 900, 1, 86_400);
+    let window = reader.number("RATE_LIMIT_WINDOW_SECONDS", &raw.rate_limit_window_seconds, 900, 1, 86_400);
     LimitsConfig {
         window: Duration::from_secs(window),
         general_max: reader.number("RATE_LIMIT_GENERAL_MAX", &raw.rate_limit_general_max, 100, 1, MAX),
@@ -561,8 +576,9 @@ mod tests {
     #[test]
     fn development_warns_and_takes_the_documented_default() {
         let secret = "s".repeat(SECRET_LENGTH_MIN);
-        let config = load(&[("RATE_LIMIT_GENERAL_MAX", "many"), ("JWT_SECRET", &secret)], &[Need::Jwt, Need::Mongo])
-            .unwrap_or_else(|error| panic!("{error}"));
+        let config =
+            load(&[("RATE_LIMIT_GENERAL_MAX", "many"), ("JWT_SECRET", &secret)], &[Need::Jwt, Need::Mongo])
+                .unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(config.limits.general_max, 100);
         assert_eq!(config.warnings.len(), 1);
     }

@@ -63,7 +63,10 @@ mod tests {
         let tag = hmac_sha256(b"Jefe", b"what do ya want for nothing?");
         assert_eq!(tag[..4], [0x5b, 0xdc, 0xc1, 0x46]);
         assert!(hmac_matches(b"Jefe", b"what do ya want for nothing?", &tag[..16]));
-        assert!(!hmac_matches(b"Jefe", b"what do ya want for nothing?", &tag[..8]), "a short tag proves nothing");
+        assert!(
+            !hmac_matches(b"Jefe", b"what do ya want for nothing?", &tag[..8]),
+            "a short tag proves nothing"
+        );
         assert!(!hmac_matches(b"Jefe", b"what do ya want for nothing!", &tag));
     }
 

@@ -73,8 +73,11 @@ impl AccessTokens {
     pub fn sign(&self, user: UserId, session: Uuid) -> Option<String> {
         let (kid, key, _) = self.keys.first()?;
         let now = self.clock.now_ms() / 1000;
-        let header =
-            Header { typ: Some(TOKEN_TYPE.to_owned()), kid: Some(kid.clone()), ..Header::new(Algorithm::HS256) };
+        let header = Header {
+            typ: Some(TOKEN_TYPE.to_owned()),
+            kid: Some(kid.clone()),
+            ..Header::new(Algorithm::HS256)
+        };
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: self.audience.clone(),
@@ -131,7 +134,8 @@ mod tests {
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
     fn tokens(keys: &[(&str, &str)], clock: &Clock) -> AccessTokens {
-        let keys = keys.iter().map(|(kid, key)| JwtKey { kid: kid.to_string(), key: SecretString::from(*key) });
+        let keys =
+            keys.iter().map(|(kid, key)| JwtKey { kid: kid.to_string(), key: SecretString::from(*key) });
         let config = JwtConfig {
             keys: keys.collect(),
             issuer: "iss".into(),

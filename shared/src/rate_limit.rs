@@ -42,13 +42,15 @@ pub struct Verdict {
 impl Verdict {
     /// `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11).
     pub fn policy_header(&self) -> String {
-        let items = self.policies.iter().map(|p| format!("\"{}\";q={};w={}", p.name, p.quota, p.window_seconds));
+        let items =
+            self.policies.iter().map(|p| format!("\"{}\";q={};w={}", p.name, p.quota, p.window_seconds));
         items.collect::<Vec<_>>().join(", ")
     }
 
     /// `RateLimit` (same draft).
     pub fn limit_header(&self) -> String {
-        let items = self.policies.iter().map(|p| format!("\"{}\";r={};t={}", p.name, p.remaining, p.reset_seconds));
+        let items =
+            self.policies.iter().map(|p| format!("\"{}\";r={};t={}", p.name, p.remaining, p.reset_seconds));
         items.collect::<Vec<_>>().join(", ")
     }
 }
@@ -201,7 +203,8 @@ impl LocalLogs {
                 log.push_back(now);
             }
             let first = log.len().saturating_sub(usize::try_from(*quota).unwrap_or(usize::MAX));
-            let wait = log.get(first).map_or(Duration::ZERO, |at| window.saturating_sub(now.duration_since(*at)));
+            let wait =
+                log.get(first).map_or(Duration::ZERO, |at| window.saturating_sub(now.duration_since(*at)));
             answer.push(i64::try_from(log.len()).unwrap_or(i64::MAX));
             answer.push(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX));
         }

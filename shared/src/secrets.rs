@@ -27,7 +27,8 @@ pub async fn fetch(ids: &str) -> Result<HashMap<String, String>, SecretsError> {
 }
 
 async fn fetch_all(ids: &str) -> Result<HashMap<String, String>, SecretsError> {
-    let client = aws_sdk_secretsmanager::Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await);
+    let client =
+        aws_sdk_secretsmanager::Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await);
     let ids = ids.split(',').map(str::trim).filter(|id| !id.is_empty());
     let secrets = try_join_all(ids.map(|id| fetch_one(&client, id))).await?;
     Ok(secrets.into_iter().flatten().collect())
@@ -42,7 +43,8 @@ async fn fetch_one(
         let reason = error.meta().code().unwrap_or("no answer").to_owned();
         SecretsError::Unreadable { id: id.to_owned(), reason }
     })?;
-    parse(answer.secret_string().unwrap_or_default()).ok_or_else(|| SecretsError::NotAnObject { id: id.to_owned() })
+    parse(answer.secret_string().unwrap_or_default())
+        .ok_or_else(|| SecretsError::NotAnObject { id: id.to_owned() })
 }
 
 /// A flat JSON object; numbers and booleans count as their text, an object value (`JWT_KEYS`) as its JSON.

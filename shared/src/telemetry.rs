@@ -16,7 +16,8 @@ use crate::config::LogFormat;
 /// Starts logging for the process. A second call keeps the first subscriber: one process may mount several functions.
 pub fn init(level: &str, format: LogFormat) {
     // Drivers log at debug what may hold data of users; they are capped.
-    let filter = EnvFilter::new(format!("{level},mongodb=warn,hyper=warn,rustls=warn,aws_config=warn,h2=warn"));
+    let filter =
+        EnvFilter::new(format!("{level},mongodb=warn,hyper=warn,rustls=warn,aws_config=warn,h2=warn"));
     let started = match format {
         LogFormat::Json => subscriber()
             .with_env_filter(filter)

@@ -25,7 +25,8 @@ fn shown(account: &Account) -> Answer {
 }
 
 fn created(account: &Account) -> Answer {
-    Answer::created(format!("/api/v1/accounts/{}", account.id), &AccountView::from(account)).etag(&tag(account))
+    Answer::created(format!("/api/v1/accounts/{}", account.id), &AccountView::from(account))
+        .etag(&tag(account))
 }
 
 pub(crate) async fn list_accounts(
@@ -83,10 +84,27 @@ fn new_account(
 ) -> Result<Account, Problem> {
     let currency = body.currency.unwrap_or(users_currency);
     let mut errors = Vec::new();
-    let opening = minor(&mut errors, body.opening_balance.as_ref(), currency, "/openingBalance/amount", AmountSign::Any);
-    let limit = minor(&mut errors, body.credit_limit.as_ref(), currency, "/creditLimit/amount", AmountSign::NotNegative);
-    let payment =
-        minor(&mut errors, body.minimum_payment.as_ref(), currency, "/minimumPayment/amount", AmountSign::NotNegative);
+    let opening = minor(
+        &mut errors,
+        body.opening_balance.as_ref(),
+        currency,
+        "/openingBalance/amount",
+        AmountSign::Any,
+    );
+    let limit = minor(
+        &mut errors,
+        body.credit_limit.as_ref(),
+        currency,
+        "/creditLimit/amount",
+        AmountSign::NotNegative,
+    );
+    let payment = minor(
+        &mut errors,
+        body.minimum_payment.as_ref(),
+        currency,
+        "/minimumPayment/amount",
+        AmountSign::NotNegative,
+    );
     query::finish(errors)?;
     Ok(Account {
         id: AccountId::new(ids::new_id(&app.clock)),
@@ -118,7 +136,8 @@ pub(crate) async fn update_account(
     let current = accounts.find(caller.user, id).await?.ok_or_else(Problem::not_found)?;
     let change = parse_change(body, current.currency)?;
     let fresh = move |account: &Account| condition.allows(&tag(account));
-    let changed = accounts.update(caller.user, id, fresh, move |account| change.clone().apply(account)).await?;
+    let changed =
+        accounts.update(caller.user, id, fresh, move |account| change.clone().apply(account)).await?;
     Ok(shown(&changed))
 }
 
@@ -145,10 +164,20 @@ fn parse_change(body: UpdateAccountBody, currency: Currency) -> Result<Change, P
     }
     let opening =
         minor(&mut errors, body.opening_balance.value(), currency, "/openingBalance/amount", AmountSign::Any);
-    let limit =
-        minor(&mut errors, body.credit_limit.value(), currency, "/creditLimit/amount", AmountSign::NotNegative);
-    let payment =
-        minor(&mut errors, body.minimum_payment.value(), currency, "/minimumPayment/amount", AmountSign::NotNegative);
+    let limit = minor(
+        &mut errors,
+        body.credit_limit.value(),
+        currency,
+        "/creditLimit/amount",
+        AmountSign::NotNegative,
+    );
+    let payment = minor(
+        &mut errors,
+        body.minimum_payment.value(),
+        currency,
+        "/minimumPayment/amount",
+        AmountSign::NotNegative,
+    );
     query::finish(errors)?;
     Ok(Change { body, opening_minor: opening, credit_limit_minor: limit, minimum_payment_minor: payment })
 }
@@ -161,7 +190,11 @@ impl Change {
         };
         Account {
             opening_minor: amount(&self.body.opening_balance, self.opening_minor, account.opening_minor),
-            credit_limit_minor: amount(&self.body.credit_limit, self.credit_limit_minor, account.credit_limit_minor),
+            credit_limit_minor: amount(
+                &self.body.credit_limit,
+                self.credit_limit_minor,
+                account.credit_limit_minor,
+            ),
             minimum_payment_minor: amount(
                 &self.body.minimum_payment,
                 self.minimum_payment_minor,

@@ -9,12 +9,12 @@ use shared::edge::{Problem, ProblemType};
 
 use crate::tokens::TokensView;
 
-pub struct RefreshCookie {
+pub(crate) struct RefreshCookie {
     secure: bool,
 }
 
 impl RefreshCookie {
-    pub fn new(config: &AuthConfig) -> Self {
+    pub(crate) fn new(config: &AuthConfig) -> Self {
         Self { secure: config.secure_cookies }
     }
 
@@ -29,26 +29,27 @@ impl RefreshCookie {
     }
 
     /// Adds the cookie to an answer.
-    pub fn set(&self, answer: Answer, tokens: &TokensView) -> Answer {
+    pub(crate) fn set(&self, answer: Answer, tokens: &TokensView) -> Answer {
         answer.header("set-cookie", self.line(&tokens.refresh_token, tokens.refresh_expires_in))
     }
 
     /// Takes the cookie away.
-    pub fn clear(&self, answer: Answer) -> Answer {
+    pub(crate) fn clear(&self, answer: Answer) -> Answer {
         answer.header("set-cookie", self.line("", 0))
     }
 
     /// The cookie's token.
-    pub fn read(&self, headers: &HeaderMap) -> Option<SecretString> {
+    pub(crate) fn read(&self, headers: &HeaderMap) -> Option<SecretString> {
         let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut pairs = values.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let mut pairs =
+            values.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let (_, token) = pairs.find(|(name, token)| *name == self.name() && !token.is_empty())?;
         Some(SecretString::from(token))
     }
 }
 
 /// The token that a request names in its body, or else in its cookie: then only from an allowed page.
-pub fn presented(
+pub(crate) fn presented(
     body: Option<SecretString>,
     cookie: &RefreshCookie,
     headers: &HeaderMap,
@@ -73,6 +74,6 @@ fn is_allowed_page(headers: &HeaderMap, allowed_origins: &[String]) -> bool {
 }
 
 /// Whether a token has any length at all.
-pub fn is_present(token: &SecretString) -> bool {
+pub(crate) fn is_present(token: &SecretString) -> bool {
     !token.expose_secret().is_empty()
 }

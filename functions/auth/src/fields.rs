@@ -2,9 +2,9 @@
 
 use finance::currency::Currency;
 use secrecy::SecretString;
+use shared::edge::FieldError;
 use shared::edge::body::{FieldValue, Text, TimeZoneName, Value, parse_text, wrong_type};
 use shared::edge::json::Json;
-use shared::edge::FieldError;
 use shared::json_body;
 
 /// An e-mail address, trimmed and lower-case: what accounts are unique by.
@@ -17,7 +17,8 @@ impl Email {
     pub fn parse(text: &str) -> Option<Self> {
         let email = text.trim().to_lowercase();
         let (local, domain) = email.split_once('@')?;
-        let clean = !email.chars().any(|c| c.is_whitespace() || c.is_control() || "<>()[]\\,;:\"".contains(c));
+        let clean =
+            !email.chars().any(|c| c.is_whitespace() || c.is_control() || "<>()[]\\,;:\"".contains(c));
         let labels = domain.contains('.') && domain.split('.').all(|label| !label.is_empty());
         let fits = !local.is_empty() && local.len() <= 64 && email.len() <= 254;
         (clean && labels && fits && !domain.contains('@')).then_some(Self(email))
@@ -56,7 +57,8 @@ pub struct Locale(pub String);
 impl FieldValue for Locale {
     fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
         parse_text(value, pointer, "invalid_locale", "a language tag such as en-US", |text| {
-            let subtag = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+            let subtag =
+                |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
             let primary = text.split('-').next().is_some_and(|first| {
                 (2..=3).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic())
             });

@@ -23,7 +23,7 @@ use shared::edge::cursor::Cursors;
 use shared::edge::{Function, LimitClass, Problem, ProblemType, RouteInfo, Routes, Scope, layers};
 use shared::store::{Mongo, Store};
 
-pub use fields::{LogInBody, LogOutBody, RefreshBody, RegisterBody, UpdateMeBody, EraseMeBody};
+pub use fields::{EraseMeBody, LogInBody, LogOutBody, RefreshBody, RegisterBody, UpdateMeBody};
 pub use me::UserView;
 pub use sessions::SessionView;
 pub use tokens::{SignedInView, TokensOnlyView, TokensView};

@@ -14,7 +14,7 @@ use crate::me::UserView;
 use crate::tokens::{RefreshToken, SignedInView};
 use crate::{App, Parts};
 
-pub async fn log_in(
+pub(crate) async fn log_in(
     State(app): State<App>,
     scope: Scope,
     Body { value: body, .. }: Body<LogInBody>,
@@ -53,7 +53,12 @@ async fn authenticate(app: &Parts, scope: &Scope, body: &LogInBody) -> Result<Us
 }
 
 /// Asks a signed-in user for the password again, under the same guard as a log-in.
-pub async fn confirm_password(app: &Parts, users: &Users, user: &User, password: &SecretString) -> Result<(), Problem> {
+pub(crate) async fn confirm_password(
+    app: &Parts,
+    users: &Users,
+    user: &User,
+    password: &SecretString,
+) -> Result<(), Problem> {
     let guard = app.issuer.guard_id(&user.email);
     granted(users.reserve_log_in(guard).await?)?;
     if !app.passwords.verify(password, Some(&user.password_hash)).await {

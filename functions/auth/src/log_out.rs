@@ -12,7 +12,7 @@ use shared::store::sessions::Sessions;
 use crate::fields::LogOutBody;
 use crate::{App, cookie};
 
-pub async fn log_out(
+pub(crate) async fn log_out(
     State(app): State<App>,
     scope: Scope,
     caller: Caller,

@@ -51,13 +51,17 @@ fn answer(user: &User) -> Answer {
     Answer::ok(&UserView::from(user)).etag(&user.version.to_string())
 }
 
-pub async fn get_me(State(app): State<App>, scope: Scope, caller: Principal) -> Result<Answer, Problem> {
+pub(crate) async fn get_me(
+    State(app): State<App>,
+    scope: Scope,
+    caller: Principal,
+) -> Result<Answer, Problem> {
     let user = Users::new(app.parts()?.store(&scope)).get(caller.user).await?;
     // Erased between the session's look-up and this one: the token is dead.
     user.as_ref().map(answer).ok_or_else(|| Problem::new(ProblemType::Unauthenticated))
 }
 
-pub async fn update_me(
+pub(crate) async fn update_me(
     State(app): State<App>,
     scope: Scope,
     caller: Principal,
@@ -91,7 +95,7 @@ fn changed(user: User, body: UpdateMeBody) -> User {
     }
 }
 
-pub async fn erase_me(
+pub(crate) async fn erase_me(
     State(app): State<App>,
     scope: Scope,
     caller: Principal,

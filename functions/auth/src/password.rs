@@ -12,8 +12,8 @@ use shared::crypto;
 use shared::edge::{FieldError, Problem, ProblemType};
 use unicode_normalization::UnicodeNormalization;
 
-pub const LENGTH_MIN: usize = 12;
-pub const LENGTH_MAX: usize = 128;
+pub(crate) const LENGTH_MIN: usize = 12;
+pub(crate) const LENGTH_MAX: usize = 128;
 
 /// Passwords that everybody tries first, lower-case, sorted by byte, one a line. See THIRD_PARTY.md for its sources.
 const COMMON: &str = include_str!("common-passwords.txt");
@@ -22,14 +22,15 @@ const COMMON: &str = include_str!("common-passwords.txt");
 const CONTEXT: [&str; 3] = ["fintrack", "fintrackpro", "fintrack pro"];
 
 /// Hashes and verifies, off the async thread.
-pub struct Passwords {
+pub(crate) struct Passwords {
     pepper: SecretString,
     params: Params,
 }
 
 impl Passwords {
-    pub fn new(config: &AuthConfig) -> Self {
-        let params = Params::new(config.argon2_memory_kib, config.argon2_iterations, 1, None).unwrap_or_default();
+    pub(crate) fn new(config: &AuthConfig) -> Self {
+        let params =
+            Params::new(config.argon2_memory_kib, config.argon2_iterations, 1, None).unwrap_or_default();
         Self { pepper: config.pepper.clone(), params }
     }
 
@@ -44,7 +45,7 @@ impl Passwords {
     }
 
     /// A PHC string with a random salt.
-    pub async fn hash(&self, password: &SecretString) -> Result<String, Problem> {
+    pub(crate) async fn hash(&self, password: &SecretString) -> Result<String, Problem> {
         let (keyed, params) = (self.keyed(password.expose_secret()), self.params.clone());
         let hashed = tokio::task::spawn_blocking(move || {
             Self::argon2(params).hash_password(keyed.as_bytes()).map(|hash| hash.to_string())
@@ -57,7 +58,7 @@ impl Passwords {
 
     /// Whether a password is the one of a PHC string. Without one, the same work is done for nothing, so that an unknown
     /// account answers as slowly as a known one.
-    pub async fn verify(&self, password: &SecretString, phc: Option<&str>) -> bool {
+    pub(crate) async fn verify(&self, password: &SecretString, phc: Option<&str>) -> bool {
         let (keyed, params) = (self.keyed(password.expose_secret()), self.params.clone());
         let phc = phc.map(str::to_owned);
         let verified = tokio::task::spawn_blocking(move || match phc {
@@ -72,7 +73,7 @@ impl Passwords {
     }
 
     /// Whether a hash was made with other parameters than today's.
-    pub fn is_outdated(&self, phc: &str) -> bool {
+    pub(crate) fn is_outdated(&self, phc: &str) -> bool {
         let (m, t) = (self.params.m_cost(), self.params.t_cost());
         !phc.starts_with(&format!("$argon2id$v=19$m={m},t={t},p=1$"))
     }
@@ -82,14 +83,27 @@ impl Passwords {
 ///
 /// # Errors
 /// `too_short`, `too_long` or `password_too_common`, at `pointer`.
-pub fn check(password: &SecretString, email: &str, names: &[&str], pointer: &str) -> Result<(), FieldError> {
+pub(crate) fn check(
+    password: &SecretString,
+    email: &str,
+    names: &[&str],
+    pointer: &str,
+) -> Result<(), FieldError> {
     let normal: String = password.expose_secret().nfkc().collect();
     let length = normal.chars().count();
     if length < LENGTH_MIN {
-        return Err(FieldError::new(pointer, "too_short", format!("must have at least {LENGTH_MIN} characters")));
+        return Err(FieldError::new(
+            pointer,
+            "too_short",
+            format!("must have at least {LENGTH_MIN} characters"),
+        ));
     }
     if length > LENGTH_MAX {
-        return Err(FieldError::new(pointer, "too_long", format!("must have at most {LENGTH_MAX} characters")));
+        return Err(FieldError::new(
+            pointer,
+            "too_long",
+            format!("must have at most {LENGTH_MAX} characters"),
+        ));
     }
     if is_common(&normal.to_lowercase(), email, names) {
         let detail = "is among the passwords that are tried first; choose another";
@@ -105,8 +119,10 @@ fn is_common(password: &str, email: &str, names: &[&str]) -> bool {
     let letters: String = password.chars().filter(|c| c.is_alphabetic()).collect();
     let local = email.split('@').next().unwrap_or_default();
     let own = names.iter().map(|name| name.trim().to_lowercase());
-    let own: Vec<String> = own.chain([email.to_lowercase(), local.to_lowercase()]).filter(|n| n.chars().count() >= 3).collect();
-    let is_own = |text: &str| own.iter().any(|name| name == text) || own.iter().any(|n| n.replace(' ', "") == text);
+    let own: Vec<String> =
+        own.chain([email.to_lowercase(), local.to_lowercase()]).filter(|n| n.chars().count() >= 3).collect();
+    let is_own =
+        |text: &str| own.iter().any(|name| name == text) || own.iter().any(|n| n.replace(' ', "") == text);
     let listed = |text: &str| is_listed(text) || CONTEXT.contains(&text) || is_own(text);
     distinct.len() <= 2
         || is_run(password)
@@ -180,18 +196,42 @@ mod tests {
         for line in lines.iter().step_by(97).chain([&lines[0], &lines[lines.len() - 1]]) {
             assert!(is_listed(line), "{line}");
         }
-        assert!(!is_listed("correct horse battery staple") && !is_listed("") && !is_listed("zzzzzzzzzzzzzzzzzzzz"));
+        assert!(
+            !is_listed("correct horse battery staple")
+                && !is_listed("")
+                && !is_listed("zzzzzzzzzzzzzzzzzzzz")
+        );
     }
 
     #[test]
     fn the_policy() {
-        for good in ["correct horse battery staple", "tr0ub4dor&3xyz", "пароль-который-длинный", "🦀🐙🦑🐚🐬🐳🦈🐟🐠🐡🦞🦐", "~!@#$%^&*()_ "] {
+        for good in [
+            "correct horse battery staple",
+            "tr0ub4dor&3xyz",
+            "пароль-который-длинный",
+            "🦀🐙🦑🐚🐬🐳🦈🐟🐠🐡🦞🦐",
+            "~!@#$%^&*()_ ",
+        ] {
             assert_eq!(verdict(good), Ok(()), "{good}");
         }
         let common = [
-            "aaaaaaaaaaaa", "abababababab", "123456789012", "987654321098", "abcdefghijkl", "qwertyuiopas",
-            "password1234", "1234password", "P4ssword12345678", "football2026!", "passwordpassword", "abcabcabcabc",
-            "ada.lovelace@example.com", "Ada.Lovelace1", "lovelace2026", "FinTrackPro1", "zyxwvutsrqpo",
+            "aaaaaaaaaaaa",
+            "abababababab",
+            "123456789012",
+            "987654321098",
+            "abcdefghijkl",
+            "qwertyuiopas",
+            "password1234",
+            "1234password",
+            "P4ssword12345678",
+            "football2026!",
+            "passwordpassword",
+            "abcabcabcabc",
+            "ada.lovelace@example.com",
+            "Ada.Lovelace1",
+            "lovelace2026",
+            "FinTrackPro1",
+            "zyxwvutsrqpo",
         ];
         for bad in common.iter().filter(|text| **text != "P4ssword12345678") {
             assert_eq!(verdict(bad), Err("password_too_common"), "{bad}");
@@ -208,7 +248,10 @@ mod tests {
 
     #[tokio::test]
     async fn two_long_passwords_that_differ_in_the_last_character_differ() {
-        let passwords = Passwords { pepper: SecretString::from("p".repeat(32)), params: Params::new(8192, 1, 1, None).unwrap() };
+        let passwords = Passwords {
+            pepper: SecretString::from("p".repeat(32)),
+            params: Params::new(8192, 1, 1, None).unwrap(),
+        };
         let long = |last: &str| SecretString::from(format!("{}{last}", "x".repeat(127)));
         let hash = passwords.hash(&long("a")).await.unwrap();
         assert!(passwords.verify(&long("a"), Some(&hash)).await);
@@ -216,8 +259,14 @@ mod tests {
         assert!(!passwords.verify(&long("a"), None).await);
         assert!(hash.starts_with("$argon2id$v=19$m=8192,t=1,p=1$"));
         assert!(!passwords.is_outdated(&hash));
-        let stronger = Passwords { pepper: SecretString::from("p".repeat(32)), params: Params::new(16384, 1, 1, None).unwrap() };
+        let stronger = Passwords {
+            pepper: SecretString::from("p".repeat(32)),
+            params: Params::new(16384, 1, 1, None).unwrap(),
+        };
         assert!(stronger.is_outdated(&hash));
-        assert!(stronger.verify(&long("a"), Some(&hash)).await, "an older hash is verified with its own parameters");
+        assert!(
+            stronger.verify(&long("a"), Some(&hash)).await,
+            "an older hash is verified with its own parameters"
+        );
     }
 }

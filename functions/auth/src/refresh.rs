@@ -12,7 +12,7 @@ use crate::fields::RefreshBody;
 use crate::tokens::{RefreshToken, TokensOnlyView};
 use crate::{App, cookie};
 
-pub async fn refresh(
+pub(crate) async fn refresh(
     State(app): State<App>,
     scope: Scope,
     headers: HeaderMap,

@@ -15,13 +15,14 @@ use crate::me::UserView;
 use crate::tokens::{RefreshToken, SignedInView};
 use crate::{App, Parts, password};
 
-pub async fn register(
+pub(crate) async fn register(
     State(app): State<App>,
     scope: Scope,
     Body { value: body, .. }: Body<RegisterBody>,
 ) -> Result<Answer, Problem> {
     let app = app.parts()?;
-    let names = [&body.first_name, &body.last_name].map(|name| name.as_ref().map_or("", |name| name.0.as_str()));
+    let names =
+        [&body.first_name, &body.last_name].map(|name| name.as_ref().map_or("", |name| name.0.as_str()));
     password::check(&body.password.0, &body.email.0, &names, "/password")
         .map_err(|error| Problem::fields(vec![error]))?;
     let password_hash = app.passwords.hash(&body.password.0).await?;
@@ -34,7 +35,13 @@ pub async fn register(
     Ok(app.cookie.set(answer, &view.tokens))
 }
 
-fn new_user(app: &Parts, scope: &Scope, body: RegisterBody, password_hash: String, refresh: &RefreshToken) -> NewUser {
+fn new_user(
+    app: &Parts,
+    scope: &Scope,
+    body: RegisterBody,
+    password_hash: String,
+    refresh: &RefreshToken,
+) -> NewUser {
     let currency = body.currency.unwrap_or(app.default_currency);
     let time_zone = body.time_zone.map_or_else(|| "UTC".to_owned(), |zone| zone.0);
     let categories = Category::defaults(&app.clock);
@@ -54,7 +61,8 @@ fn new_user(app: &Parts, scope: &Scope, body: RegisterBody, password_hash: Strin
         version: 1,
         knowledge: i64::try_from(categories.len()).unwrap_or(0).saturating_add(1),
     };
-    let text = |value: Option<shared::edge::body::Text<0, 100>>| value.map(|v| v.0).filter(|text| !text.is_empty());
+    let text =
+        |value: Option<shared::edge::body::Text<0, 100>>| value.map(|v| v.0).filter(|text| !text.is_empty());
     NewUser {
         user: User {
             id: UserId::new(ids::new_id(&app.clock)),

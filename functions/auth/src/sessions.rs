@@ -37,7 +37,7 @@ impl SessionView {
     }
 }
 
-pub async fn list_sessions(
+pub(crate) async fn list_sessions(
     State(app): State<App>,
     scope: Scope,
     caller: Principal,
@@ -48,13 +48,14 @@ pub async fn list_sessions(
     let limit = query.page_size(&mut errors);
     query::finish(errors)?;
     let page = app.cursors.page(caller.user, "list_sessions", &query, |text| Uuid::try_parse(text).ok())?;
-    let found = Sessions::new(app.store(&scope)).list(caller.user, page.after, limit.saturating_add(1)).await?;
+    let found =
+        Sessions::new(app.store(&scope)).list(caller.user, page.after, limit.saturating_add(1)).await?;
     let (items, next_cursor) = page.cut(found, limit, |session| session.id.to_string());
     let items = items.iter().map(|session| SessionView::new(session, &caller)).collect();
     Ok(Answer::ok(&Page { items, next_cursor }))
 }
 
-pub async fn end_session(
+pub(crate) async fn end_session(
     State(app): State<App>,
     scope: Scope,
     caller: Principal,
@@ -64,7 +65,7 @@ pub async fn end_session(
     Ok(Answer::no_content())
 }
 
-pub async fn end_other_sessions(
+pub(crate) async fn end_other_sessions(
     State(app): State<App>,
     scope: Scope,
     caller: Principal,

@@ -40,15 +40,15 @@ pub struct TokensOnlyView {
 }
 
 /// A refresh token on its way to the client.
-pub struct RefreshToken(SecretString);
+pub(crate) struct RefreshToken(SecretString);
 
 impl RefreshToken {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(SecretString::from(crypto::random_token()))
     }
 }
 
-pub struct Issuer {
+pub(crate) struct Issuer {
     access: AccessTokens,
     refresh_key: [u8; 32],
     guard_key: [u8; 32],
@@ -57,7 +57,7 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    pub fn new(jwt: &JwtConfig, auth: &AuthConfig, clock: Clock) -> Self {
+    pub(crate) fn new(jwt: &JwtConfig, auth: &AuthConfig, clock: Clock) -> Self {
         let secret = auth.refresh_secret.expose_secret().as_bytes();
         Self {
             access: AccessTokens::new(jwt, clock.clone()),
@@ -69,21 +69,21 @@ impl Issuer {
     }
 
     /// What is kept of a refresh token.
-    pub fn hash(&self, token: &str) -> TokenHash {
+    pub(crate) fn hash(&self, token: &str) -> TokenHash {
         crypto::hmac_sha256(&self.refresh_key, token.as_bytes())
     }
 
-    pub fn hash_of(&self, token: &RefreshToken) -> TokenHash {
+    pub(crate) fn hash_of(&self, token: &RefreshToken) -> TokenHash {
         self.hash(token.0.expose_secret())
     }
 
     /// What the log-in guard calls an address, known or not.
-    pub fn guard_id(&self, email: &str) -> [u8; 32] {
+    pub(crate) fn guard_id(&self, email: &str) -> [u8; 32] {
         crypto::hmac_sha256(&self.guard_key, email.as_bytes())
     }
 
     /// A session that begins now.
-    pub fn session(&self, scope: &Scope) -> Session {
+    pub(crate) fn session(&self, scope: &Scope) -> Session {
         let now = self.clock.now_ms();
         Session {
             id: ids::new_id(&self.clock),
@@ -96,14 +96,15 @@ impl Issuer {
     }
 
     /// The tokens of a session that ends at `expires_at_ms`.
-    pub fn tokens(
+    pub(crate) fn tokens(
         &self,
         user: UserId,
         session: Uuid,
         expires_at_ms: i64,
         refresh: &RefreshToken,
     ) -> Result<TokensView, Problem> {
-        let access_token = self.access.sign(user, session).ok_or_else(|| Problem::new(ProblemType::Internal))?;
+        let access_token =
+            self.access.sign(user, session).ok_or_else(|| Problem::new(ProblemType::Internal))?;
         Ok(TokensView {
             access_token,
             token_type: "Bearer",

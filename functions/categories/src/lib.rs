@@ -13,11 +13,9 @@ use shared::edge::body::{Body, Patch, Text};
 use shared::edge::path::Id;
 use shared::edge::query::{self, Query};
 use shared::edge::respond::{Answer, Page};
-use shared::edge::{
-    FieldError, Function, IfMatch, Principal, Problem, RouteInfo, Routes, Scope, layers,
-};
-use shared::store::categories::{Categories, Category};
+use shared::edge::{FieldError, Function, IfMatch, Principal, Problem, RouteInfo, Routes, Scope, layers};
 use shared::store::Claim;
+use shared::store::categories::{Categories, Category};
 use shared::{ids, json_body};
 use utoipa::ToSchema;
 

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::http::StatusCode;
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 use serde::Serialize;

@@ -384,7 +384,9 @@ fn account(
     if found.is_none() {
         errors.push(match wanted {
             Some(_) => FieldError::new("/accountId", "unknown_account", "is no account of yours"),
-            None => FieldError::new("/accountId", "account_required", "you have no account that is not archived"),
+            None => {
+                FieldError::new("/accountId", "account_required", "you have no account that is not archived")
+            }
         });
     }
     found

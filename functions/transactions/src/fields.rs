@@ -10,11 +10,11 @@ use shared::edge::json::Json;
 use shared::json_body;
 
 /// Description, at least one character.
-pub type Description = Text<1, 500>;
+pub(crate) type Description = Text<1, 500>;
 /// A merchant's name; empty counts as none.
-pub type Merchant = Text<0, 500>;
+pub(crate) type Merchant = Text<0, 500>;
 /// What a bank calls the transaction.
-pub type ExternalId = Text<1, 255>;
+pub(crate) type ExternalId = Text<1, 255>;
 
 json_body! {
     /// One part of a split transaction.

@@ -17,15 +17,26 @@ pub use fields::{CreateTransactionBody, SplitBody, UpdateTransactionBody};
 pub use summary::{GroupView, SummaryView, TotalView};
 pub use view::{SplitView, TransactionView};
 
-pub const FUNCTION: Function = Function { name: "transactions", needs: &[Need::Mongo, Need::Redis, Need::Jwt] };
+pub const FUNCTION: Function =
+    Function { name: "transactions", needs: &[Need::Mongo, Need::Redis, Need::Jwt] };
 
 fn table() -> Routes<UserApp> {
     Routes::new()
         .post("/transactions", "create_transaction", write::create_transaction)
         .get("/transactions", "list_transactions", list::list_transactions)
         .query(&[
-            "limit", "cursor", "from", "to", "accountId", "categoryId", "type", "status", "tag", "minAmount",
-            "maxAmount", "q",
+            "limit",
+            "cursor",
+            "from",
+            "to",
+            "accountId",
+            "categoryId",
+            "type",
+            "status",
+            "tag",
+            "minAmount",
+            "maxAmount",
+            "q",
         ])
         .get("/transactions/summary", "get_summary", summary::get_summary)
         .query(&["from", "to", "groupBy"])

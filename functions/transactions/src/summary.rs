@@ -66,14 +66,17 @@ pub(crate) async fn get_summary(
     const DATE: &str = "a date YYYY-MM-DD";
     let from = query.parsed(&mut errors, "from", DATE, parse_date);
     let to = query.parsed(&mut errors, "to", DATE, parse_date);
-    let by = query.parsed(&mut errors, "groupBy", "month, category, account, merchant or tag", GroupBy::parse);
+    let by =
+        query.parsed(&mut errors, "groupBy", "month, category, account, merchant or tag", GroupBy::parse);
     let by = by.unwrap_or(GroupBy::Month);
     query::finish(errors)?;
     let (from, to) = range(app, &scope, &caller, from, to).await?;
     let store = app.store(&scope);
     let (rows, categories) = (Summaries::new(store.clone()), Categories::new(store.clone()));
-    let (rows, categories) =
-        tokio::try_join!(rows.rows(caller.user, from, to, by), categories.list(caller.user, None, NAMES_MAX))?;
+    let (rows, categories) = tokio::try_join!(
+        rows.rows(caller.user, from, to, by),
+        categories.list(caller.user, None, NAMES_MAX)
+    )?;
     let categories: BTreeMap<CategoryId, Category> =
         categories.into_iter().map(|category| (category.id, category)).collect();
     let names = names(by, &categories, &store, &caller).await?;
@@ -81,7 +84,8 @@ pub(crate) async fn get_summary(
         Some(key) => names.get(key).cloned().unwrap_or_else(|| key.to_owned()),
         None => "None".to_owned(),
     };
-    let overflow = |_| Problem::field("/query/to", "out_of_range", "the sums leave their range; take fewer days");
+    let overflow =
+        |_| Problem::field("/query/to", "out_of_range", "the sums leave their range; take fewer days");
     let groups = groups(&folded(&rows.groups, &categories, &label, |row| row.count)).map_err(overflow)?;
     let totals =
         totals(&folded(&rows.totals, &categories, &label, |row| row.transactions)).map_err(overflow)?;

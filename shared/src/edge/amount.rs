@@ -37,7 +37,11 @@ json_body! {
 
 impl Amount {
     /// Exactly one of the two forms.
-    pub fn either(decimal: Option<Decimal>, minor: Option<i64>, pointer: &str) -> Result<Option<Self>, FieldError> {
+    pub fn either(
+        decimal: Option<Decimal>,
+        minor: Option<i64>,
+        pointer: &str,
+    ) -> Result<Option<Self>, FieldError> {
         match (decimal, minor) {
             (Some(_), Some(_)) => {
                 Err(FieldError::new(pointer, "ambiguous_amount", "give either amount or amountMinor"))
@@ -52,10 +56,17 @@ impl Amount {
     ///
     /// # Errors
     /// More decimals than the currency has, an amount beyond 10¹³ minor units, or a sign that the field does not take.
-    pub fn in_currency(&self, currency: Currency, pointer: &str, sign: AmountSign) -> Result<i64, FieldError> {
+    pub fn in_currency(
+        &self,
+        currency: Currency,
+        pointer: &str,
+        sign: AmountSign,
+    ) -> Result<i64, FieldError> {
         let minor = match self {
             Self::Minor(minor) => *minor,
-            Self::Decimal(text) => Money::parse(text, currency).map_err(|error| refused(error, pointer))?.minor(),
+            Self::Decimal(text) => {
+                Money::parse(text, currency).map_err(|error| refused(error, pointer))?.minor()
+            }
         };
         if minor.unsigned_abs() > AMOUNT_MINOR_MAX.unsigned_abs() {
             return Err(refused(MoneyError::OutOfRange, pointer));

@@ -98,7 +98,11 @@ impl FieldReader {
         match self.get(name).cloned() {
             Some(json) => self.value(name, &json),
             None => {
-                self.errors.push(FieldError::new(format!("{}/{name}", self.prefix), "required", "is required"));
+                self.errors.push(FieldError::new(
+                    format!("{}/{name}", self.prefix),
+                    "required",
+                    "is required",
+                ));
                 None
             }
         }
@@ -172,7 +176,8 @@ pub use serde_json::{Map, Value};
 
 /// `{type: object, additionalProperties: false}` with these properties.
 pub fn object_schema(properties: Map<String, Value>, required: Vec<Value>) -> Value {
-    let mut schema = serde_json::json!({"type": "object", "additionalProperties": false, "properties": properties});
+    let mut schema =
+        serde_json::json!({"type": "object", "additionalProperties": false, "properties": properties});
     if !required.is_empty() {
         schema["required"] = required.into();
     }
@@ -291,7 +296,13 @@ pub struct Text<const MIN: usize, const MAX: usize>(pub String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notes(pub String);
 
-fn read_text(value: &Json, pointer: &str, min: usize, max: usize, multiline: bool) -> Result<String, Vec<FieldError>> {
+fn read_text(
+    value: &Json,
+    pointer: &str,
+    min: usize,
+    max: usize,
+    multiline: bool,
+) -> Result<String, Vec<FieldError>> {
     let Json::Text(text) = value else { return Err(vec![wrong_type(value, pointer, "a string")]) };
     let text: String = text.trim().nfc().collect();
     let refused = |c: char| c.is_control() && !(multiline && matches!(c, '\t' | '\n'));
@@ -300,10 +311,18 @@ fn read_text(value: &Json, pointer: &str, min: usize, max: usize, multiline: boo
     }
     let length = text.chars().count();
     if length < min {
-        return Err(vec![FieldError::new(pointer, "too_short", format!("must have at least {min} characters"))]);
+        return Err(vec![FieldError::new(
+            pointer,
+            "too_short",
+            format!("must have at least {min} characters"),
+        )]);
     }
     if length > max {
-        return Err(vec![FieldError::new(pointer, "too_long", format!("must have at most {max} characters"))]);
+        return Err(vec![FieldError::new(
+            pointer,
+            "too_long",
+            format!("must have at most {max} characters"),
+        )]);
     }
     Ok(text)
 }
@@ -381,7 +400,9 @@ pub fn parse_text<T>(
     parser: impl FnOnce(&str) -> Option<T>,
 ) -> Result<T, Vec<FieldError>> {
     match value {
-        Json::Text(text) => parser(text).ok_or_else(|| vec![FieldError::new(pointer, code, format!("must be {wanted}"))]),
+        Json::Text(text) => {
+            parser(text).ok_or_else(|| vec![FieldError::new(pointer, code, format!("must be {wanted}"))])
+        }
         other => Err(vec![wrong_type(other, pointer, "a string")]),
     }
 }
@@ -443,7 +464,9 @@ pub struct TimeZoneName(pub String);
 impl FieldValue for TimeZoneName {
     fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
         parse_text(value, pointer, "unknown_time_zone", "an IANA time zone", |text| {
-            jiff::tz::TimeZone::get(text).ok().and_then(|zone| zone.iana_name().map(|name| Self(name.to_owned())))
+            jiff::tz::TimeZone::get(text)
+                .ok()
+                .and_then(|zone| zone.iana_name().map(|name| Self(name.to_owned())))
         })
     }
     fn schema() -> Value {

@@ -97,7 +97,12 @@ impl<P> PageStart<'_, P> {
     }
 
     /// Cuts what was found, one more than the page holds, to the page and its next cursor.
-    pub fn cut<T>(&self, mut found: Vec<T>, limit: i64, position: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+    pub fn cut<T>(
+        &self,
+        mut found: Vec<T>,
+        limit: i64,
+        position: impl Fn(&T) -> String,
+    ) -> (Vec<T>, Option<String>) {
         let wanted = usize::try_from(limit).unwrap_or(0);
         let more = found.len() > wanted;
         found.truncate(wanted);

@@ -118,7 +118,17 @@ mod tests {
     #[test]
     fn what_is_not_one_well_formed_text_is_refused() {
         let deep = "[".repeat(33) + &"]".repeat(33);
-        for text in ["", " ", "{", "{}{}", "{\"a\":1,\"a\":2}", "[{\"a\":{\"b\":1,\"b\":1}}]", "nul", "\u{feff}{}", &deep] {
+        for text in [
+            "",
+            " ",
+            "{",
+            "{}{}",
+            "{\"a\":1,\"a\":2}",
+            "[{\"a\":{\"b\":1,\"b\":1}}]",
+            "nul",
+            "\u{feff}{}",
+            &deep,
+        ] {
             assert!(Json::parse(text.as_bytes()).is_err(), "{text}");
         }
         assert!(Json::parse(b"{\"a\":\"\xff\"}").is_err(), "invalid UTF-8");

@@ -104,7 +104,12 @@ struct Edge {
 }
 
 /// Wraps a function's routes with everything that every answer owes its client, below `/api/v1` and `/api`.
-pub fn serve<S: Clone + Send + Sync + 'static>(boot: &Boot, service: &'static str, routes: Routes<S>, state: S) -> Router {
+pub fn serve<S: Clone + Send + Sync + 'static>(
+    boot: &Boot,
+    service: &'static str,
+    routes: Routes<S>,
+    state: S,
+) -> Router {
     let (router, table) = routes.into_parts();
     let private = table.iter().any(|route| route.access == Access::Private);
     let identity = match (private, &boot.config.jwt) {
@@ -172,7 +177,7 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
         Err(_) => Problem::new(ProblemType::DeadlineExceeded).into_response(),
     };
 
-    let response = finish(&edge, response, &scope, &trail, origin.as_ref());
+    let response = span.in_scope(|| finish(&edge, response, &scope, &trail, origin.as_ref()));
     span.in_scope(|| {
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let status = u64::from(response.status().as_u16());
@@ -233,7 +238,8 @@ impl Edge {
             "request",
             service = self.service,
             cold_start = self.cold.swap(false, Ordering::Relaxed),
-            function_name = context.map(|c| c.env_config.function_name.as_str()).filter(|name| !name.is_empty()),
+            function_name =
+                context.map(|c| c.env_config.function_name.as_str()).filter(|name| !name.is_empty()),
             function_request_id = context.map(|c| c.request_id.as_str()),
             correlation_id = &*scope.request_id,
             apigw_request_id = gateway_id,
@@ -307,8 +313,12 @@ impl Edge {
     }
 
     fn method_not_allowed(&self, path: &str) -> Problem {
-        let mut allowed: Vec<&str> =
-            self.routes.keys().filter(|(_, known)| known == path).map(|(method, _)| method.as_str()).collect();
+        let mut allowed: Vec<&str> = self
+            .routes
+            .keys()
+            .filter(|(_, known)| known == path)
+            .map(|(method, _)| method.as_str())
+            .collect();
         if allowed.contains(&"GET") {
             allowed.push("HEAD");
         }
@@ -324,9 +334,11 @@ impl Edge {
             (Some(value), None) => value,
             _ => return Ok(Caller::Invalid),
         };
-        let token = value.to_str().ok().and_then(|text| text.split_once(' ')).filter(|(scheme, _)| {
-            scheme.eq_ignore_ascii_case("bearer")
-        });
+        let token = value
+            .to_str()
+            .ok()
+            .and_then(|text| text.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let Some(verified) = token.and_then(|(_, token)| tokens.verify(token.trim())) else {
             return Ok(Caller::Invalid);
         };
@@ -353,7 +365,9 @@ impl Edge {
             );
             answer.insert(
                 header::ACCESS_CONTROL_ALLOW_HEADERS,
-                HeaderValue::from_static("authorization, content-type, idempotency-key, if-match, x-request-id"),
+                HeaderValue::from_static(
+                    "authorization, content-type, idempotency-key, if-match, x-request-id",
+                ),
             );
             answer.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200"));
         }

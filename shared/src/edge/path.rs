@@ -31,7 +31,8 @@ pub struct Id<T>(pub T);
 impl<S: Send + Sync, T: PathId + Send> FromRequestParts<S> for Id<T> {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| Problem::not_found())?;
+        let Path(text) =
+            Path::<String>::from_request_parts(parts, state).await.map_err(|_| Problem::not_found())?;
         T::parse_id(&text).map(Self).ok_or_else(Problem::not_found)
     }
 }

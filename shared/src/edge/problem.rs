@@ -93,7 +93,8 @@ pub struct Problem {
 impl Problem {
     pub fn new(kind: ProblemType) -> Self {
         // A dependency that is away may be back in a second; the client's back-off does the rest.
-        let retry_after = matches!(kind, ProblemType::Unavailable | ProblemType::DeadlineExceeded).then_some(1);
+        let retry_after =
+            matches!(kind, ProblemType::Unavailable | ProblemType::DeadlineExceeded).then_some(1);
         Self { kind, detail: None, errors: Vec::new(), retry_after, allow: None, cause: None }
     }
 

@@ -25,11 +25,17 @@ impl Query {
         for part in raw.split('&').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let (Some(name), Some(value)) = (decode(name), decode(value)) else {
-                return Err(Problem::new(ProblemType::InvalidQuery).detail("the query is not percent-encoded UTF-8"));
+                return Err(
+                    Problem::new(ProblemType::InvalidQuery).detail("the query is not percent-encoded UTF-8")
+                );
             };
             let pointer = format!("/query/{name}");
             if !known.contains(&name.as_str()) {
-                errors.push(FieldError::new(pointer, "unknown_parameter", "is not a parameter of this route"));
+                errors.push(FieldError::new(
+                    pointer,
+                    "unknown_parameter",
+                    "is not a parameter of this route",
+                ));
             } else if pairs.iter().any(|(seen, _)| *seen == name) {
                 errors.push(FieldError::new(pointer, "repeated_parameter", "is given more than once"));
             }
@@ -57,7 +63,11 @@ impl Query {
         let value = self.get(name)?;
         let parsed = parser(value);
         if parsed.is_none() {
-            errors.push(FieldError::new(format!("/query/{name}"), "invalid_parameter", format!("must be {wanted}")));
+            errors.push(FieldError::new(
+                format!("/query/{name}"),
+                "invalid_parameter",
+                format!("must be {wanted}"),
+            ));
         }
         parsed
     }
@@ -72,7 +82,8 @@ impl Query {
 
     /// What a cursor is bound to: every parameter but the paging ones, in order of name.
     pub fn filters(&self) -> String {
-        let mut pairs: Vec<_> = self.0.iter().filter(|(name, _)| name != "cursor" && name != "limit").collect();
+        let mut pairs: Vec<_> =
+            self.0.iter().filter(|(name, _)| name != "cursor" && name != "limit").collect();
         pairs.sort();
         pairs.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
     }

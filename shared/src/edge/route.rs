@@ -83,13 +83,28 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     pub fn get<H: Handler<T, S>, T: 'static>(self, path: &'static str, op: &'static str, handler: H) -> Self {
         self.on(Method::GET, path, op, handler)
     }
-    pub fn post<H: Handler<T, S>, T: 'static>(self, path: &'static str, op: &'static str, handler: H) -> Self {
+    pub fn post<H: Handler<T, S>, T: 'static>(
+        self,
+        path: &'static str,
+        op: &'static str,
+        handler: H,
+    ) -> Self {
         self.on(Method::POST, path, op, handler)
     }
-    pub fn patch<H: Handler<T, S>, T: 'static>(self, path: &'static str, op: &'static str, handler: H) -> Self {
+    pub fn patch<H: Handler<T, S>, T: 'static>(
+        self,
+        path: &'static str,
+        op: &'static str,
+        handler: H,
+    ) -> Self {
         self.on(Method::PATCH, path, op, handler)
     }
-    pub fn delete<H: Handler<T, S>, T: 'static>(self, path: &'static str, op: &'static str, handler: H) -> Self {
+    pub fn delete<H: Handler<T, S>, T: 'static>(
+        self,
+        path: &'static str,
+        op: &'static str,
+        handler: H,
+    ) -> Self {
         self.on(Method::DELETE, path, op, handler)
     }
 

@@ -301,7 +301,8 @@ impl Accounts {
                         let version = current.version.saturating_add(1);
                         let mut changed = Account { version, knowledge, ..change(current) };
                         if changed.opening_date != opened {
-                            changed.movement_minor = totals::movement_since(tx, id, changed.opening_date).await?;
+                            changed.movement_minor =
+                                totals::movement_since(tx, id, changed.opening_date).await?;
                         }
                         accounts
                             .replace_one(one(tx.user, id), AccountDoc::new(tx.user, &changed))
@@ -348,7 +349,8 @@ async fn delete(
         return Err(WriteError::Stale.into());
     }
     if let Some(to) = move_to {
-        let refuse = |code, detail: &str| WriteError::Rejected(vec![FieldError::new("/query/moveTo", code, detail)]);
+        let refuse =
+            |code, detail: &str| WriteError::Rejected(vec![FieldError::new("/query/moveTo", code, detail)]);
         let target = accounts.iter().find(|account| account.id == to && account.id != id);
         let target = target.ok_or_else(|| refuse("invalid_target", "must be another account of yours"))?;
         if target.currency != current.currency {

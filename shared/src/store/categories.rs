@@ -36,16 +36,20 @@ impl Category {
 
     /// The categories that a new user has, oldest first.
     pub fn defaults(clock: &Clock) -> Vec<Category> {
-        let categories = DEFAULT_CATEGORIES.iter().zip(1i64..).map(|(default, knowledge)| Category {
-            id: CategoryId::new(ids::new_id(clock)),
-            name: default.name.to_owned(),
-            kind: default.kind,
-            essential: default.essential,
-            parent_id: None,
-            archived: false,
-            version: 1,
-            knowledge,
-        });
+        // Ids of one millisecond are in no order of their own: sorted, they list as the defaults are written.
+        let mut ids: Vec<_> = DEFAULT_CATEGORIES.iter().map(|_| ids::new_id(clock)).collect();
+        ids.sort_unstable();
+        let categories =
+            DEFAULT_CATEGORIES.iter().zip(ids).zip(1i64..).map(|((default, id), knowledge)| Category {
+                id: CategoryId::new(id),
+                name: default.name.to_owned(),
+                kind: default.kind,
+                essential: default.essential,
+                parent_id: None,
+                archived: false,
+                version: 1,
+                knowledge,
+            });
         categories.collect()
     }
 }
@@ -89,7 +93,8 @@ impl TryFrom<CategoryDoc> for Category {
         Ok(Self {
             id: CategoryId::new(id_of(doc.id)),
             name: doc.name,
-            kind: CategoryKind::parse(&doc.kind).ok_or_else(|| StoreError::Corrupt("categories.kind".into()))?,
+            kind: CategoryKind::parse(&doc.kind)
+                .ok_or_else(|| StoreError::Corrupt("categories.kind".into()))?,
             essential: doc.essential,
             parent_id: doc.parent_id.map(|id| CategoryId::new(id_of(id))),
             archived: doc.archived,
@@ -258,7 +263,8 @@ impl Categories {
 
 fn check_parent(all: &BTreeMap<CategoryId, Category>, category: &Category) -> Result<(), WriteError> {
     let Some(parent_id) = category.parent_id else { return Ok(()) };
-    let refuse = |code, detail: &str| Err(WriteError::Rejected(vec![FieldError::new("/parentId", code, detail)]));
+    let refuse =
+        |code, detail: &str| Err(WriteError::Rejected(vec![FieldError::new("/parentId", code, detail)]));
     let Some(parent) = all.get(&parent_id) else {
         return refuse("unknown_category", "is no category of yours");
     };
@@ -300,7 +306,8 @@ async fn delete(
     }
     // A child moves below the target, or below its parent where the target is a child itself.
     for child in children {
-        let parent = target.map(|target| target.parent_id.unwrap_or(target.id)).filter(|parent| *parent != child.id);
+        let parent =
+            target.map(|target| target.parent_id.unwrap_or(target.id)).filter(|parent| *parent != child.id);
         let knowledge = tx.next_knowledge(1).await?;
         let moved = Category {
             parent_id: parent.filter(|parent| *parent != id),
@@ -314,7 +321,8 @@ async fn delete(
             .session(&mut tx.session)
             .await?;
     }
-    let filter = doc! {"userId": uuid_of(tx.user.uuid()), "deleted": false, "categoryIds": uuid_of(id.uuid())};
+    let filter =
+        doc! {"userId": uuid_of(tx.user.uuid()), "deleted": false, "categoryIds": uuid_of(id.uuid())};
     ledger::move_all(tx, filter, move_to.is_some(), |mut record| {
         if record.posted.category_id == Some(id) {
             record.posted.category_id = move_to;

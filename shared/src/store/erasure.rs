@@ -36,9 +36,18 @@ impl Store {
                     tx.next_knowledge(0).await?;
                     let id = doc! {"_id": uuid_of(tx.user.uuid())};
                     let mine = doc! {"userId": uuid_of(tx.user.uuid())};
-                    tx.collection(super::users::USERS).delete_one(id.clone()).session(&mut tx.session).await?;
-                    tx.collection(super::users::LEDGERS).delete_one(id.clone()).session(&mut tx.session).await?;
-                    tx.collection(super::sessions::SESSIONS).delete_many(mine).session(&mut tx.session).await?;
+                    tx.collection(super::users::USERS)
+                        .delete_one(id.clone())
+                        .session(&mut tx.session)
+                        .await?;
+                    tx.collection(super::users::LEDGERS)
+                        .delete_one(id.clone())
+                        .session(&mut tx.session)
+                        .await?;
+                    tx.collection(super::sessions::SESSIONS)
+                        .delete_many(mine)
+                        .session(&mut tx.session)
+                        .await?;
                     let note = doc! {"_id": uuid_of(tx.user.uuid()), "erasedAt": millis(tx.now_ms)};
                     tx.collection(ERASURES).insert_one(note).session(&mut tx.session).await?;
                     Ok(())

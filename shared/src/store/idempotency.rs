@@ -137,7 +137,11 @@ fn read_answer(record: &Document) -> Option<Answer> {
         let header = header.as_document()?;
         Some((header.get_str("name").ok()?.to_owned(), header.get_str("value").ok()?.to_owned()))
     });
-    Some(Answer { status: u16::try_from(answer.get_i32("status").ok()?).ok()?, headers: headers.collect(), body })
+    Some(Answer {
+        status: u16::try_from(answer.get_i32("status").ok()?).ok()?,
+        headers: headers.collect(),
+        body,
+    })
 }
 
 fn corrupt() -> StoreError {
@@ -160,7 +164,10 @@ mod tests {
     fn the_same_request_is_the_same_fingerprint_however_it_is_spaced_or_ordered() {
         let user = UserId::new(uuid::Uuid::from_u128(1));
         let claim = |key: &str, body: &str| Claim::new(user, "POST /transactions", key, body.as_bytes());
-        assert_eq!(claim("k", "{\"a\":1,\"b\":2}").fingerprint, claim("k", "{ \"b\": 2, \"a\": 1 }").fingerprint);
+        assert_eq!(
+            claim("k", "{\"a\":1,\"b\":2}").fingerprint,
+            claim("k", "{ \"b\": 2, \"a\": 1 }").fingerprint
+        );
         assert_ne!(claim("k", "{\"a\":1}").fingerprint, claim("k", "{\"a\":2}").fingerprint);
         assert_ne!(claim("k", "{}").id, claim("l", "{}").id);
         let other = UserId::new(uuid::Uuid::from_u128(2));

@@ -5,7 +5,9 @@ use mongodb::IndexModel;
 use mongodb::bson::doc;
 use std::time::Duration;
 
-use super::{Mongo, StoreError, accounts, categories, erasure, idempotency, sessions, totals, transactions, users};
+use super::{
+    Mongo, StoreError, accounts, categories, erasure, idempotency, sessions, totals, transactions, users,
+};
 
 fn all() -> Vec<(&'static str, IndexModel)> {
     let ttl = mongodb::options::IndexOptions::builder().expire_after(Duration::ZERO).build();
@@ -34,7 +36,9 @@ pub async fn migrate(mongo: &Mongo) -> Result<(), StoreError> {
             let db = work.db().await?;
             let hello = db.run_command(doc! {"hello": 1}).await?;
             if !hello.contains_key("setName") && hello.get_str("msg").ok() != Some("isdbgrid") {
-                return Err(StoreError::Corrupt("mongodb must be a replica set: it has no transactions".into()));
+                return Err(StoreError::Corrupt(
+                    "mongodb must be a replica set: it has no transactions".into(),
+                ));
             }
             let existing = db.list_collection_names().await?;
             let mut names: Vec<&str> = all().iter().map(|(name, _)| *name).collect();
@@ -46,7 +50,8 @@ pub async fn migrate(mongo: &Mongo) -> Result<(), StoreError> {
                 if !existing.iter().any(|known| known == name) {
                     db.create_collection(name).await?;
                 }
-                let models: Vec<_> = all().into_iter().filter(|(of, _)| *of == name).map(|(_, index)| index).collect();
+                let models: Vec<_> =
+                    all().into_iter().filter(|(of, _)| *of == name).map(|(_, index)| index).collect();
                 if !models.is_empty() {
                     db.collection::<mongodb::bson::Document>(name).create_indexes(models).await?;
                 }

@@ -105,7 +105,11 @@ async fn change(
 }
 
 pub(super) fn overflow(_: Overflow) -> WriteError {
-    WriteError::Rejected(vec![FieldError::new("/amount", "out_of_range", "the totals would leave their range")])
+    WriteError::Rejected(vec![FieldError::new(
+        "/amount",
+        "out_of_range",
+        "the totals would leave their range",
+    )])
 }
 
 /// Rewrites every transaction that `filter` finds, with its effects, within a transaction. Where they may not be moved
@@ -160,11 +164,8 @@ pub(super) async fn move_all(
 
 /// What the ledger's knowledge stands at.
 pub(super) async fn knowledge(store: &Store, user: UserId) -> Result<i64, StoreError> {
-    let ledger = store
-        .collection(super::users::LEDGERS)
-        .await?
-        .find_one(doc! {"_id": uuid_of(user.uuid())})
-        .await?;
+    let ledger =
+        store.collection(super::users::LEDGERS).await?.find_one(doc! {"_id": uuid_of(user.uuid())}).await?;
     Ok(ledger.and_then(|ledger| ledger.get_i64("knowledge").ok()).unwrap_or(0))
 }
 
@@ -179,12 +180,7 @@ pub struct Audit {
 impl Store {
     /// Recomputes a user's totals and balances from the transactions, and compares. Reads one snapshot.
     pub async fn audit(&self, user: UserId) -> Result<Audit, StoreError> {
-        let audit = self
-            .transact(
-                user,
-                Arc::new(move |tx| Box::pin(async move { audit(tx).await })),
-            )
-            .await;
+        let audit = self.transact(user, Arc::new(move |tx| Box::pin(async move { audit(tx).await }))).await;
         match audit {
             Ok(audit) => Ok(audit),
             Err(WriteError::Store(error)) => Err(error),
@@ -237,7 +233,9 @@ async fn audit(tx: &mut Tx) -> Result<Audit, TxError> {
             .map_err(overflow)?;
         if moved != account.movement_minor {
             let kept = account.movement_minor;
-            result.differences.push(format!("account {}: kept movement {kept}, recomputed {moved}", account.id));
+            result
+                .differences
+                .push(format!("account {}: kept movement {kept}, recomputed {moved}", account.id));
         }
     }
     Ok(result)

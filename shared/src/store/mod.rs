@@ -41,15 +41,18 @@ impl From<mongodb::error::Error> for StoreError {
     fn from(error: mongodb::error::Error) -> Self {
         use mongodb::error::ErrorKind;
         match error.kind.as_ref() {
-            ErrorKind::BsonDeserialization(_) | ErrorKind::BsonSerialization(_) | ErrorKind::InvalidArgument { .. } => {
-                Self::Corrupt(error.to_string())
-            }
+            ErrorKind::BsonDeserialization(_)
+            | ErrorKind::BsonSerialization(_)
+            | ErrorKind::InvalidArgument { .. } => Self::Corrupt(error.to_string()),
             // MaxTimeMSExpired and its relatives.
             ErrorKind::Command(command) if matches!(command.code, 50 | 262) => Self::TimedOut,
             ErrorKind::Command(command)
                 if !error.contains_label("RetryableWriteError")
                     && !error.contains_label("TransientTransactionError")
-                    && !matches!(command.code, 6 | 7 | 18 | 89 | 91 | 189 | 9001 | 10107 | 11600 | 11602 | 13435 | 13436) =>
+                    && !matches!(
+                        command.code,
+                        6 | 7 | 18 | 89 | 91 | 189 | 9001 | 10107 | 11600 | 11602 | 13435 | 13436
+                    ) =>
             {
                 Self::Corrupt(format!("command failed with code {}", command.code))
             }

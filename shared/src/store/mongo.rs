@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use mongodb::bson::{self, Document};
 use mongodb::options::{
-    Acknowledgment, ClientOptions, ReadConcern, SelectionCriteria, ReadPreference, WriteConcern,
+    Acknowledgment, ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
 };
 use mongodb::{Client, Collection, Database};
 use secrecy::ExposeSecret;
@@ -71,7 +71,11 @@ async fn connect(config: &MongoConfig) -> Result<Client, StoreError> {
     options.retry_reads = Some(true);
     options.retry_writes = Some(true);
     options.write_concern = Some(
-        WriteConcern::builder().w(Acknowledgment::Majority).journal(true).w_timeout(Duration::from_secs(3)).build(),
+        WriteConcern::builder()
+            .w(Acknowledgment::Majority)
+            .journal(true)
+            .w_timeout(Duration::from_secs(3))
+            .build(),
     );
     options.read_concern = Some(ReadConcern::majority());
     options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));

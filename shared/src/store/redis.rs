@@ -145,7 +145,9 @@ impl Redis {
         let ping = async {
             let mut manager = self.manager()?;
             match redis::cmd("PING").query_async::<String>(&mut manager).await {
-                Err(error) if error.is_connection_dropped() => redis::cmd("PING").query_async(&mut manager).await,
+                Err(error) if error.is_connection_dropped() => {
+                    redis::cmd("PING").query_async(&mut manager).await
+                }
                 other => other,
             }
         };

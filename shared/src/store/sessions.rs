@@ -48,7 +48,11 @@ pub type TokenHash = [u8; 32];
 /// What came of a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
-    Rotated { user: UserId, session: Uuid, expires_at_ms: i64 },
+    Rotated {
+        user: UserId,
+        session: Uuid,
+        expires_at_ms: i64,
+    },
     /// Rotated at most 10 s ago: another request of the same client won.
     Superseded,
     /// Rotated before that: the session was ended.
@@ -91,7 +95,12 @@ pub(super) async fn insert(tx: &mut Tx, session: &Session, token: &TokenHash) ->
     insert_token(tx, session.id, session.expires_at_ms, token).await
 }
 
-async fn insert_token(tx: &mut Tx, session: Uuid, expires_at_ms: i64, token: &TokenHash) -> Result<(), TxError> {
+async fn insert_token(
+    tx: &mut Tx,
+    session: Uuid,
+    expires_at_ms: i64,
+    token: &TokenHash,
+) -> Result<(), TxError> {
     let document = doc! {
         "_id": hash_of(token),
         "userId": uuid_of(tx.user.uuid()),
@@ -128,7 +137,8 @@ impl Sessions {
                     "userId": uuid_of(user.uuid()),
                     "expiresAt": {"$gt": millis(store.now_ms())},
                 };
-                let found = store.collection(SESSIONS).await?.find_one(filter).projection(doc! {"_id": 1}).await?;
+                let found =
+                    store.collection(SESSIONS).await?.find_one(filter).projection(doc! {"_id": 1}).await?;
                 Ok(found.is_some())
             })
             .await
@@ -222,7 +232,12 @@ impl Sessions {
     }
 
     /// The user's live sessions, newest first, at most `limit`, after the one with id `after`.
-    pub async fn list(&self, user: UserId, after: Option<Uuid>, limit: i64) -> Result<Vec<Session>, StoreError> {
+    pub async fn list(
+        &self,
+        user: UserId,
+        after: Option<Uuid>,
+        limit: i64,
+    ) -> Result<Vec<Session>, StoreError> {
         let store = self.store.clone();
         self.store
             .run(async move {
@@ -231,8 +246,13 @@ impl Sessions {
                 if let Some(after) = after {
                     filter.insert("_id", doc! {"$lt": uuid_of(after)});
                 }
-                let mut found =
-                    store.collection(SESSIONS).await?.find(filter).sort(doc! {"_id": -1}).limit(limit).await?;
+                let mut found = store
+                    .collection(SESSIONS)
+                    .await?
+                    .find(filter)
+                    .sort(doc! {"_id": -1})
+                    .limit(limit)
+                    .await?;
                 let mut sessions = Vec::new();
                 while found.advance().await? {
                     let found: SessionDoc = bson::deserialize_from_document(found.deserialize_current()?)?;
@@ -269,7 +289,8 @@ fn uuid_in(value: &bson::Bson) -> Option<Uuid> {
 async fn rotate(tx: &mut Tx, token: &TokenHash, next: &TokenHash) -> Result<Rotation, TxError> {
     let mine = uuid_of(tx.user.uuid());
     let filter = doc! {"_id": hash_of(token), "userId": mine};
-    let Some(found) = tx.collection(REFRESH_TOKENS).find_one(filter.clone()).session(&mut tx.session).await? else {
+    let Some(found) = tx.collection(REFRESH_TOKENS).find_one(filter.clone()).session(&mut tx.session).await?
+    else {
         return Ok(Rotation::Unknown);
     };
     let Some(session) = session_of(&found) else {

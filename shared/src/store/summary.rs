@@ -109,8 +109,11 @@ async fn rows(store: &Store, user: UserId, from: Date, to: Date, by: GroupBy) ->
     Ok(rows)
 }
 
+/// The first and the last whole month of a range.
+type WholeMonths = Option<(Month, Month)>;
+
 /// Cuts a range into its whole months and the days before and after them.
-fn cut(from: Date, to: Date) -> (Option<(Month, Month)>, Vec<(Date, Date)>) {
+fn cut(from: Date, to: Date) -> (WholeMonths, Vec<(Date, Date)>) {
     let first = if Month::of(from).first_day() == from { Month::of(from) } else { Month::of(from).next() };
     let last = if Month::of(to).last_day() == to { Month::of(to) } else { Month::of(to).previous() };
     if first > last {
@@ -216,7 +219,9 @@ fn row(group: Group) -> Result<Row, StoreError> {
     let key = match group.id.key {
         None | Some(Bson::Null) => None,
         Some(Bson::String(text)) => Some(text),
-        Some(Bson::Binary(binary)) => Some(uuid::Uuid::from_slice(&binary.bytes).map_err(|_| corrupt())?.to_string()),
+        Some(Bson::Binary(binary)) => {
+            Some(uuid::Uuid::from_slice(&binary.bytes).map_err(|_| corrupt())?.to_string())
+        }
         Some(_) => return Err(corrupt()),
     };
     Ok(Row {

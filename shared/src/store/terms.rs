@@ -47,6 +47,9 @@ mod tests {
         let terms = terms(["Supermarket"]);
         assert!(terms.contains(&"s".to_owned()) && terms.contains(&"supermar".to_owned()));
         assert!(terms.contains(&"supermarket".to_owned()));
-        assert!(!terms.contains(&"supermark".to_owned()), "found by its 8-character prefix and the whole word");
+        assert!(
+            !terms.contains(&"supermark".to_owned()),
+            "found by its 8-character prefix and the whole word"
+        );
     }
 }

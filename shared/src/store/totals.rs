@@ -26,7 +26,10 @@ pub(super) fn indexes() -> Vec<(&'static str, IndexModel)> {
     vec![
         (MONTHLY, IndexModel::builder().keys(doc! {"userId": 1, "month": 1}).build()),
         (DAILY, IndexModel::builder().keys(doc! {"userId": 1, "accountId": 1, "date": 1}).build()),
-        (DAILY, IndexModel::builder().keys(doc! {"userId": 1, "currency": 1, "date": 1}).options(flows).build()),
+        (
+            DAILY,
+            IndexModel::builder().keys(doc! {"userId": 1, "currency": 1, "date": 1}).options(flows).build(),
+        ),
     ]
 }
 
@@ -49,7 +52,11 @@ pub(super) async fn apply(tx: &mut Tx, effects: &Effects, accounts: &[Account]) 
                 "categoryId": category_bson(key.category),
             },
         };
-        tx.collection(MONTHLY).update_one(doc! {"_id": id}, update).upsert(true).session(&mut tx.session).await?;
+        tx.collection(MONTHLY)
+            .update_one(doc! {"_id": id}, update)
+            .upsert(true)
+            .session(&mut tx.session)
+            .await?;
     }
     for (key, total) in &effects.days {
         let account = uuid_of(key.account.uuid());
@@ -61,7 +68,11 @@ pub(super) async fn apply(tx: &mut Tx, effects: &Effects, accounts: &[Account]) 
                 "currency": total.currency.code(),
             },
         };
-        tx.collection(DAILY).update_one(doc! {"_id": id}, update).upsert(true).session(&mut tx.session).await?;
+        tx.collection(DAILY)
+            .update_one(doc! {"_id": id}, update)
+            .upsert(true)
+            .session(&mut tx.session)
+            .await?;
     }
     for account in accounts {
         let moved = account_movement(effects, account.id, Some(account.opening_date)).map_err(overflow)?;
@@ -100,8 +111,10 @@ pub(super) async fn movements_until(
     if ranges.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let pipeline =
-        vec![doc! {"$match": {"$or": ranges}}, doc! {"$group": {"_id": "$accountId", "net": {"$sum": "$net"}}}];
+    let pipeline = vec![
+        doc! {"$match": {"$or": ranges}},
+        doc! {"$group": {"_id": "$accountId", "net": {"$sum": "$net"}}},
+    ];
     #[derive(Deserialize)]
     struct Sum {
         #[serde(rename = "_id")]
@@ -158,8 +171,12 @@ fn month_of(doc: MonthDoc) -> Result<(MonthKey, MonthTotal), StoreError> {
         currency: Currency::parse(&doc.currency).ok_or_else(corrupt)?,
         category: doc.category_id.map(|id| CategoryId::new(id_of(id))),
     };
-    let total =
-        MonthTotal { income: doc.income, expense: doc.expense, count: doc.count, transactions: doc.transactions };
+    let total = MonthTotal {
+        income: doc.income,
+        expense: doc.expense,
+        count: doc.count,
+        transactions: doc.transactions,
+    };
     Ok((key, total))
 }
 
@@ -206,6 +223,8 @@ pub(super) async fn first_flow(
     let found = store.db().await?.collection::<DayDoc>(DAILY).find_one(filter).sort(doc! {"date": 1}).await?;
     match found {
         None => Ok(None),
-        Some(day) => parse_date(&day.date).map(Some).ok_or_else(|| StoreError::Corrupt("daily_totals.date".into())),
+        Some(day) => {
+            parse_date(&day.date).map(Some).ok_or_else(|| StoreError::Corrupt("daily_totals.date".into()))
+        }
     }
 }

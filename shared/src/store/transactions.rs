@@ -303,7 +303,11 @@ impl Filter {
         if !amount.is_empty() {
             // Alone it goes with the index by date, which holds it; beside another filter it is checked afterwards.
             let alone = indexed.len() == 2 && rest.is_empty();
-            if alone { indexed.insert("amountE4", amount); } else { rest.push(doc! {"amountE4": amount}); }
+            if alone {
+                indexed.insert("amountE4", amount);
+            } else {
+                rest.push(doc! {"amountE4": amount});
+            }
         }
         let mut date = Document::new();
         date.extend(self.from.map(|from| ("$gte".to_owned(), from.to_string().into())));
@@ -311,7 +315,14 @@ impl Filter {
         if !date.is_empty() {
             indexed.insert("date", date);
         }
-        (indexed, if rest.is_empty() { Document::new() } else { doc! {"$and": rest} })
+        (
+            indexed,
+            if rest.is_empty() {
+                Document::new()
+            } else {
+                doc! {"$and": rest}
+            },
+        )
     }
 }
 
@@ -337,7 +348,8 @@ impl Transactions {
         let store = self.store.clone();
         self.store
             .run(async move {
-                let filter = doc! {"_id": uuid_of(id.uuid()), "userId": uuid_of(user.uuid()), "deleted": false};
+                let filter =
+                    doc! {"_id": uuid_of(id.uuid()), "userId": uuid_of(user.uuid()), "deleted": false};
                 let records = store.db().await?.collection::<RecordDoc>(TRANSACTIONS);
                 records.find_one(filter).await?.map(Record::try_from).transpose()
             })
@@ -379,7 +391,10 @@ async fn list(
             bound.insert("$lte", date.clone());
         }
         indexed.insert("date", bound);
-        indexed.insert("$or", vec![doc! {"date": {"$lt": date.clone()}}, doc! {"date": date, "_id": {"$lt": id}}]);
+        indexed.insert(
+            "$or",
+            vec![doc! {"date": {"$lt": date.clone()}}, doc! {"date": date, "_id": {"$lt": id}}],
+        );
     }
     let collection = store.db().await?.collection::<RecordDoc>(TRANSACTIONS);
     let order = doc! {"date": -1, "_id": -1};

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use finance::currency::Currency;
 use finance::id::UserId;
+use mongodb::IndexModel;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{self, Binary, doc};
 use mongodb::error::{ErrorKind, WriteFailure};
 use mongodb::options::{IndexOptions, ReturnDocument};
-use mongodb::IndexModel;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{self, Account};
@@ -79,7 +79,8 @@ impl TryFrom<UserDoc> for User {
             password_hash: doc.password_hash,
             first_name: doc.first_name,
             last_name: doc.last_name,
-            currency: Currency::parse(&doc.currency).ok_or_else(|| StoreError::Corrupt("users.currency".into()))?,
+            currency: Currency::parse(&doc.currency)
+                .ok_or_else(|| StoreError::Corrupt("users.currency".into()))?,
             time_zone: doc.time_zone,
             locale: doc.locale,
             created_at_ms: doc.created_at.timestamp_millis(),
@@ -112,7 +113,9 @@ pub struct NewUser {
 pub enum Reservation {
     Granted,
     /// Milliseconds to wait.
-    Delayed { wait_ms: i64 },
+    Delayed {
+        wait_ms: i64,
+    },
 }
 
 /// The failures after which an account waits.
@@ -256,11 +259,8 @@ async fn reserve(store: &Store, identifier: [u8; 32]) -> Result<Reservation, Sto
     let filter = doc! {"_id": guard_id(identifier), "$or": [
         {"notBefore": {"$exists": false}}, {"notBefore": {"$lte": now}},
     ]};
-    let reserved = guards
-        .find_one_and_update(filter, steps)
-        .upsert(true)
-        .return_document(ReturnDocument::After)
-        .await;
+    let reserved =
+        guards.find_one_and_update(filter, steps).upsert(true).return_document(ReturnDocument::After).await;
     match reserved {
         Ok(_) => Ok(Reservation::Granted),
         // The guard exists and its time has not come: the upsert met it.

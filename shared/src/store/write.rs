@@ -133,7 +133,11 @@ impl Store {
     }
 
     /// Runs `work` in a transaction.
-    pub(crate) async fn transact<T: Send + 'static>(&self, user: UserId, work: Work<T>) -> Result<T, WriteError> {
+    pub(crate) async fn transact<T: Send + 'static>(
+        &self,
+        user: UserId,
+        work: Work<T>,
+    ) -> Result<T, WriteError> {
         let store = self.clone();
         self.run(async move { store.attempt(user, work).await }).await
     }
@@ -184,7 +188,8 @@ impl Store {
             match tx.session.commit_transaction().await {
                 Ok(()) => return Ok(value),
                 Err(error)
-                    if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) && Instant::now() < self.until => {}
+                    if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
+                        && Instant::now() < self.until => {}
                 Err(error) => return Err(error.into()),
             }
         }

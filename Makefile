@@ -1,0 +1,101 @@
+# The index of commands. Logic is in `local` (Rust); here is only what calls it.
+#
+# Variables: PORT (3000), FRESH=1 (run: start empty), FN and EVENT (invoke), PROFILE (build: lambda, release or dev),
+# ARCH (build: x86_64 or arm64), TESTS (test: which, as cargo-nextest or cargo test filters them).
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+# One name for package, directory, binary and first path segment.
+FUNCTIONS := health auth accounts categories transactions financial-health
+
+PORT ?= 3000
+PROFILE ?= lambda
+ARCH ?= x86_64
+FN ?= health
+EVENT ?= events/$(FN).get.json
+TESTS ?=
+export PORT
+
+# Variables of the command line, as FRESH=1 or RATE_LIMIT_GENERAL_MAX=1000, are in the environment of what is started.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+LOCAL := $(TARGET)/debug/local
+LOCKED := $(if $(CI),--locked)
+NEXTEST := $(shell command -v cargo-nextest)
+# Of its own: another profile's link-time optimisation rebuilds every dependency. target/lambda itself is what SAM reads.
+SHIP := $(TARGET)/ship
+PROFILE_DIR := $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+VENV := .local/venv
+
+need = $(if $(shell command -v $(1)),,$(error $(1) is missing: $(2)))
+rust = $(call need,cargo,install Rust with rustup, then run this again) $(call need,cc,install a C compiler (Debian: apt install gcc))
+python = $(call need,python3,install it (Debian: apt install python3 python3-pip python3-venv))
+
+.PHONY: help run demo test check lint fmt openapi bench build lambda-local invoke migrate lint-template clean local
+
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+local:
+	@$(rust)
+	@cargo build $(LOCKED) -p local
+
+run: local ## The whole API on http://127.0.0.1:PORT, with its databases (FRESH=1: start empty)
+	@exec $(LOCAL) run
+
+demo: local ## Two years of data for the demo user
+	@exec $(LOCAL) demo
+
+test: local ## Every test, against a MongoDB and a Redis of its own (TESTS=filter: some)
+	@cargo build $(LOCKED) $(addprefix -p ,$(FUNCTIONS))
+	@$(LOCAL) with-servers -- cargo $(if $(NEXTEST),nextest run,test --lib --bins --tests) $(LOCKED) --workspace $(TESTS)
+	$(if $(TESTS),,@cargo test $(LOCKED) -p finance --doc)
+
+check: lint test ## What CI does
+
+lint: ## Format and clippy, warnings refused; cargo-deny and typos where they are installed
+	@$(rust)
+	cargo fmt --all --check
+	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	$(if $(shell command -v cargo-deny),cargo deny --offline check bans licenses sources,@echo "cargo-deny is not installed: dependencies are not judged")
+	$(if $(shell command -v typos),typos,@echo "typos is not installed: spelling is not judged")
+
+fmt: ## Format the code
+	@$(rust)
+	@cargo fmt --all
+
+openapi: local ## Write docs/openapi.json from the code
+	@$(LOCAL) openapi
+
+bench: local ## Measure the functions behind a Runtime API, into docs/performance.md
+	@$(LOCAL) with-servers -- cargo run $(LOCKED) --release -p tests --bin bench
+
+build: ## target/lambda/<function>/bootstrap for provided.al2023 (PROFILE=release: quicker; ARCH=arm64: cargo-lambda)
+	@$(rust) $(python)
+	@$(if $(filter arm64,$(ARCH)),$(call need,cargo-lambda,pip install cargo-lambda==1.9.2 brings it),)
+	cargo $(if $(filter arm64,$(ARCH)),lambda )build $(LOCKED) --profile $(PROFILE) --target-dir $(SHIP) $(if $(filter arm64,$(ARCH)),--arm64 --lambda-dir $(SHIP)/arm64) $(addprefix -p ,$(FUNCTIONS))
+	@exec python3 local/package.py $(if $(filter arm64,$(ARCH)),$(SHIP)/arm64,$(SHIP)/$(PROFILE_DIR)) $(FUNCTIONS)
+
+lambda-local: local ## The same API over the binaries of make build, behind a local Runtime API
+	@exec $(LOCAL) lambda
+
+invoke: local ## One event to one binary of make build (FN=health EVENT=events/health.get.json)
+	@exec $(LOCAL) invoke $(FN) $(EVENT)
+
+migrate: local ## The indexes of MONGODB_URI, or of the databases of make run
+	@exec $(LOCAL) migrate
+
+lint-template: $(VENV)/ready ## cfn-lint and sam validate on template.yaml; needs no account
+	$(VENV)/bin/cfn-lint template.yaml
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(VENV)/bin/sam validate --lint --template-file template.yaml
+
+$(VENV)/ready: Makefile
+	@$(python)
+	@python3 -m venv $(VENV) || { echo "Error: python3 cannot make a virtual environment: install it (Debian: apt install python3-venv)"; exit 1; }
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check cfn-lint==1.58.0 aws-sam-cli==1.170.0
+	@touch $@
+
+clean: ## Remove what was built; .local keeps data and secrets
+	@$(rust)
+	@cargo clean
