@@ -5,7 +5,7 @@
 use std::fmt;
 
 pub use jiff::civil::Date;
-use jiff::{Span, civil};
+use jiff::Span;
 
 /// The years in which a transaction may be dated. Outside of them a date is a slip of the finger, not a fact.
 pub const YEAR_MIN: i16 = 1900;
@@ -125,7 +125,7 @@ pub fn parse_date(text: &str) -> Option<Date> {
     let digits = [year, month, day].iter().all(|field| field.bytes().all(|byte| byte.is_ascii_digit()));
     (sized && digits).then_some(())?;
     let year = year.parse().ok().filter(|year| (YEAR_MIN..=YEAR_MAX).contains(year))?;
-    civil::Date::new(year, month.parse().ok()?, day.parse().ok()?).ok()
+    Date::new(year, month.parse().ok()?, day.parse().ok()?).ok()
 }
 
 /// Whole days from `from` to `to`; negative when `to` is the earlier one.

@@ -185,7 +185,8 @@ mod tests {
             prop_assume!(b != 0);
             let q = floor_div(a, b).unwrap();
             let rest = a - q * b;
-            prop_assert!(if b > 0 { 0 <= rest && rest < b } else { b < rest && rest <= 0 });
+            let in_range = if b > 0 { 0 <= rest && rest < b } else { b < rest && rest <= 0 };
+            prop_assert!(in_range);
         }
 
         #[test]

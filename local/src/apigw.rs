@@ -20,8 +20,16 @@ const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Headers that belong to one connection and end at the gateway.
-const HOP_BY_HOP: [&str; 8] =
-    ["connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
+const HOP_BY_HOP: [&str; 8] = [
+    "connection",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// Where a request comes from and when; what API Gateway knows beside the request itself.
 #[derive(Clone, Debug)]
@@ -33,7 +41,12 @@ pub struct Envelope {
 }
 
 /// The event for one request.
-pub fn event(request: &http::request::Parts, body: &[u8], route: &RouteMatch<'_>, envelope: &Envelope) -> Value {
+pub fn event(
+    request: &http::request::Parts,
+    body: &[u8],
+    route: &RouteMatch<'_>,
+    envelope: &Envelope,
+) -> Value {
     let path = request.uri.path();
     let query = request.uri.query().unwrap_or_default();
     let headers = headers_in(&request.headers, body, envelope);
@@ -194,8 +207,18 @@ fn protocol(version: Version) -> &'static str {
 fn log_time(now_ms: i64) -> String {
     let at = jiff::Timestamp::from_millisecond(now_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let at = jiff::tz::TimeZone::UTC.to_datetime(at);
-    let month = usize::try_from(at.month()).ok().and_then(|month| MONTHS.get(month.wrapping_sub(1))).unwrap_or(&"Jan");
-    format!("{:02}/{month}/{}:{:02}:{:02}:{:02} +0000", at.day(), at.year(), at.hour(), at.minute(), at.second())
+    let month = usize::try_from(at.month())
+        .ok()
+        .and_then(|month| MONTHS.get(month.wrapping_sub(1)))
+        .unwrap_or(&"Jan");
+    format!(
+        "{:02}/{month}/{}:{:02}:{:02}:{:02} +0000",
+        at.day(),
+        at.year(),
+        at.hour(),
+        at.minute(),
+        at.second()
+    )
 }
 
 /// An answer by the gateway itself, in API Gateway's own shape.
@@ -216,8 +239,12 @@ pub fn response(answer: &[u8]) -> Result<Response<Full<Bytes>>, String> {
     if answer.len() > ANSWER_MAX {
         return Err(format!("its answer has {} bytes, and Lambda carries {ANSWER_MAX}", answer.len()));
     }
-    let value: Value = serde_json::from_slice(answer)
-        .map_err(|_| format!("its answer is not JSON: {}", String::from_utf8_lossy(answer).chars().take(200).collect::<String>()))?;
+    let value: Value = serde_json::from_slice(answer).map_err(|_| {
+        format!(
+            "its answer is not JSON: {}",
+            String::from_utf8_lossy(answer).chars().take(200).collect::<String>()
+        )
+    })?;
     if let Some(kind) = value.get("errorType").filter(|_| value.get("statusCode").is_none()) {
         let message = value.get("errorMessage").and_then(Value::as_str).unwrap_or_default();
         return Err(format!("{}: {message}", kind.as_str().unwrap_or("error")));
@@ -358,7 +385,8 @@ mod tests {
     #[test]
     fn bytes_that_are_not_text_arrive_unchanged() {
         let bytes = [0xff, 0x00, 0x80, b'{'];
-        let request = http::Request::post("/x").header("Content-Type", "application/json").body(&bytes[..]).unwrap();
+        let request =
+            http::Request::post("/x").header("Content-Type", "application/json").body(&bytes[..]).unwrap();
         let event = event_of(request);
         assert_eq!(event["isBase64Encoded"], true);
         let request = lambda_http::request::from_str(&event.to_string()).unwrap();
@@ -412,7 +440,10 @@ mod tests {
     #[test]
     fn a_failed_function_is_no_answer() {
         for (answer, reason) in [
-            (r#"{"errorType":"Runtime.ExitError","errorMessage":"exit status 1"}"#, "Runtime.ExitError: exit status 1"),
+            (
+                r#"{"errorType":"Runtime.ExitError","errorMessage":"exit status 1"}"#,
+                "Runtime.ExitError: exit status 1",
+            ),
             ("Task timed out after 3.00 seconds", "not JSON"),
             (r#"{"statusCode":"many"}"#, "statusCode"),
             (r#"{"statusCode":200,"body":{}}"#, "not a string"),

@@ -153,7 +153,10 @@ impl Dice {
 
     fn pick(&mut self, from: &[&'static str]) -> &'static str {
         let last = i64::try_from(from.len()).unwrap_or(1) - 1;
-        usize::try_from(self.between(0, last)).ok().and_then(|index| from.get(index).copied()).unwrap_or("Somewhere")
+        usize::try_from(self.between(0, last))
+            .ok()
+            .and_then(|index| from.get(index).copied())
+            .unwrap_or("Somewhere")
     }
 }
 
@@ -168,14 +171,28 @@ fn spending(month: Month) -> Vec<Entry> {
     use Account::{Card, Checking, Loan, Savings};
     use Kind::{Expense, Income, Refund, TransferTo};
 
-    add(25, Checking, Income("Salary"), 412_000 + 14_500 * years, "Monthly salary".into(), Some("Northwind Traders"));
+    add(
+        25,
+        Checking,
+        Income("Salary"),
+        412_000 + 14_500 * years,
+        "Monthly salary".into(),
+        Some("Northwind Traders"),
+    );
     if month.number() == 12 {
         add(18, Checking, Income("Salary"), 120_000, "Year-end bonus".into(), Some("Northwind Traders"));
     }
     if dice.percent(60) {
         let client = dice.pick(&["Contoso", "Fabrikam", "Tailspin Toys", "Adventure Works"]);
         let fee = dice.between(25, 140) * 1_000;
-        add(dice.between(4, 24), Checking, Income("Freelance"), fee, format!("Invoice paid by {client}"), Some(client));
+        add(
+            dice.between(4, 24),
+            Checking,
+            Income("Freelance"),
+            fee,
+            format!("Invoice paid by {client}"),
+            Some(client),
+        );
     }
     if matches!(month.number(), 3 | 6 | 9 | 12) {
         add(20, Savings, Income("Investments"), 1_450 + 120 * years, "Interest".into(), None);
@@ -183,49 +200,140 @@ fn spending(month: Month) -> Vec<Entry> {
 
     add(1, Checking, Expense("Housing"), 138_000 + 2_500 * years, "Rent".into(), Some("Maple Street Homes"));
     let winter = i64::from(matches!(month.number(), 11 | 12 | 1 | 2 | 3)) * 4_200;
-    add(4, Checking, Expense("Utilities"), 6_150 + winter + dice.between(0, 1_800), "Electricity and heating".into(), Some("City Power"));
+    add(
+        4,
+        Checking,
+        Expense("Utilities"),
+        6_150 + winter + dice.between(0, 1_800),
+        "Electricity and heating".into(),
+        Some("City Power"),
+    );
     add(6, Checking, Expense("Utilities"), 4_990, "Internet".into(), Some("Fibre One"));
     add(9, Checking, Expense("Utilities"), 2_500, "Mobile phone".into(), Some("Telco"));
-    add(3, Checking, Expense("Insurance"), 9_240 + 150 * years, "Health and liability insurance".into(), Some("Umbrella Mutual"));
+    add(
+        3,
+        Checking,
+        Expense("Insurance"),
+        9_240 + 150 * years,
+        "Health and liability insurance".into(),
+        Some("Umbrella Mutual"),
+    );
 
     for _ in 0..dice.between(8, 10) {
         let shop = dice.pick(&["Green Grocer", "Corner Market", "Fresh Fields", "Bakery Lane"]);
-        add(dice.between(1, 31), Card, Expense("Food & Dining"), dice.between(1_850, 9_650), "Groceries".into(), Some(shop));
+        add(
+            dice.between(1, 31),
+            Card,
+            Expense("Food & Dining"),
+            dice.between(1_850, 9_650),
+            "Groceries".into(),
+            Some(shop),
+        );
     }
     for _ in 0..dice.between(4, 6) {
         let place = dice.pick(&["Noodle House", "Trattoria Roma", "Café Central", "Taco Stand"]);
-        add(dice.between(1, 31), Card, Expense("Food & Dining"), dice.between(950, 5_400), "Eating out".into(), Some(place));
+        add(
+            dice.between(1, 31),
+            Card,
+            Expense("Food & Dining"),
+            dice.between(950, 5_400),
+            "Eating out".into(),
+            Some(place),
+        );
     }
     add(1, Checking, Expense("Transportation"), 4_900, "Transit pass".into(), Some("Metro"));
     for _ in 0..dice.between(1, 3) {
-        add(dice.between(2, 30), Card, Expense("Transportation"), dice.between(3_900, 7_200), "Fuel".into(), Some("Fuel Stop"));
+        add(
+            dice.between(2, 30),
+            Card,
+            Expense("Transportation"),
+            dice.between(3_900, 7_200),
+            "Fuel".into(),
+            Some("Fuel Stop"),
+        );
     }
     for _ in 0..dice.between(1, 3) {
         let shop = dice.pick(&["Department Store", "Bookshop", "Hardware Store", "Shoe Box"]);
-        add(dice.between(2, 29), Card, Expense("Shopping"), dice.between(1_490, 16_900), "Shopping".into(), Some(shop));
+        add(
+            dice.between(2, 29),
+            Card,
+            Expense("Shopping"),
+            dice.between(1_490, 16_900),
+            "Shopping".into(),
+            Some(shop),
+        );
     }
     add(12, Card, Expense("Entertainment"), 1_299, "Streaming".into(), Some("Streamly"));
     for _ in 0..dice.between(0, 2) {
         let place = dice.pick(&["Cinema", "Concert Hall", "Bowling Lanes"]);
-        add(dice.between(3, 30), Card, Expense("Entertainment"), dice.between(1_200, 6_800), "Evening out".into(), Some(place));
+        add(
+            dice.between(3, 30),
+            Card,
+            Expense("Entertainment"),
+            dice.between(1_200, 6_800),
+            "Evening out".into(),
+            Some(place),
+        );
     }
-    add(dice.between(8, 20), Card, Expense("Personal Care"), dice.between(2_200, 4_800), "Hairdresser".into(), Some("Salon"));
+    add(
+        dice.between(8, 20),
+        Card,
+        Expense("Personal Care"),
+        dice.between(2_200, 4_800),
+        "Hairdresser".into(),
+        Some("Salon"),
+    );
     if dice.percent(30) {
-        add(dice.between(2, 28), Card, Expense("Healthcare"), dice.between(1_800, 12_500), "Pharmacy and doctor".into(), Some("Pharmacy"));
+        add(
+            dice.between(2, 28),
+            Card,
+            Expense("Healthcare"),
+            dice.between(1_800, 12_500),
+            "Pharmacy and doctor".into(),
+            Some("Pharmacy"),
+        );
     }
     if dice.percent(20) {
-        add(dice.between(2, 28), Checking, Expense("Education"), dice.between(6_000, 28_000), "Course".into(), Some("Open Campus"));
+        add(
+            dice.between(2, 28),
+            Checking,
+            Expense("Education"),
+            dice.between(6_000, 28_000),
+            "Course".into(),
+            Some("Open Campus"),
+        );
     }
     if matches!(month.number(), 7 | 12) {
-        add(dice.between(3, 12), Card, Expense("Travel"), dice.between(48_000, 125_000), "Holiday".into(), Some("Sunny Travels"));
+        add(
+            dice.between(3, 12),
+            Card,
+            Expense("Travel"),
+            dice.between(48_000, 125_000),
+            "Holiday".into(),
+            Some("Sunny Travels"),
+        );
     }
     if dice.percent(25) {
-        add(dice.between(16, 28), Card, Refund("Shopping"), dice.between(1_400, 7_900), "Refund for a return".into(), Some("Department Store"));
+        add(
+            dice.between(16, 28),
+            Card,
+            Refund("Shopping"),
+            dice.between(1_400, 7_900),
+            "Refund for a return".into(),
+            Some("Department Store"),
+        );
     }
 
     add(15, Checking, TransferTo(Loan), 32_000, "Car loan payment".into(), None);
-    add(15, Loan, Expense("Other Expenses"), 4_100 + dice.between(0, 300), "Car loan interest".into(), Some("Auto Credit"));
-    add(27, Checking, TransferTo(Savings), dice.between(35, 60) * 1_000, "To savings".into(), None);
+    add(
+        15,
+        Loan,
+        Expense("Other Expenses"),
+        4_100 + dice.between(0, 300),
+        "Car loan interest".into(),
+        Some("Auto Credit"),
+    );
+    add(27, Checking, TransferTo(Savings), dice.between(90, 140) * 1_000, "To savings".into(), None);
 
     entries.sort_by_key(|entry| (entry.date, entry.account));
     entries
@@ -287,8 +395,15 @@ impl Client {
         Ok(Self { gateway: Gateway::new(template, backend), token: None })
     }
 
-    async fn send(&self, method: Method, path: &str, key: Option<&str>, body: Option<Value>) -> Result<(StatusCode, Value)> {
-        let mut request = Request::builder().method(method).uri(format!("/api/v1{path}")).header("host", "localhost");
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Option<Value>,
+    ) -> Result<(StatusCode, Value)> {
+        let mut request =
+            Request::builder().method(method).uri(format!("/api/v1{path}")).header("host", "localhost");
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
@@ -386,8 +501,10 @@ impl Client {
 
 /// What an answer says went wrong, in one line.
 fn unexpected(method: &Method, path: &str, status: StatusCode, body: &Value) -> anyhow::Error {
-    let code = body.get("code").or_else(|| body.get("message")).and_then(Value::as_str).unwrap_or("no reason given");
-    let errors = body.get("errors").filter(|errors| errors.as_array().is_some_and(|errors| !errors.is_empty()));
+    let code =
+        body.get("code").or_else(|| body.get("message")).and_then(Value::as_str).unwrap_or("no reason given");
+    let errors =
+        body.get("errors").filter(|errors| errors.as_array().is_some_and(|errors| !errors.is_empty()));
     let errors = errors.map(|errors| format!(" {errors}")).unwrap_or_default();
     anyhow!("demo data: {method} {path} answered {} {code}{errors}", status.as_u16())
 }
@@ -439,15 +556,20 @@ pub async fn fill(workspace: &Workspace, variables: &Variables) -> Result<()> {
         there += old;
         let done = MONTHS - index;
         console::progress(
-            format_args!("Demo data: {month} ({done} of {MONTHS} months), {added} transactions added, {there} were there"),
+            format_args!(
+                "Demo data: {month} ({done} of {MONTHS} months), {added} transactions added, {there} were there"
+            ),
             index == 0,
         );
     }
     let score = client.get("/financial-health").await?;
     let grade = score.get("grade").and_then(Value::as_str).unwrap_or("none");
-    let points = score.get("score").and_then(Value::as_u64).map_or("unknown".to_owned(), |score| score.to_string());
+    let points =
+        score.get("score").and_then(Value::as_u64).map_or("unknown".to_owned(), |score| score.to_string());
     client.close().await;
-    console::say(format_args!("Its financial health: {points} of 100 (grade {grade}). Log in as {EMAIL} / {PASSWORD}"));
+    console::say(format_args!(
+        "Its financial health: {points} of 100 (grade {grade}). Log in as {EMAIL} / {PASSWORD}"
+    ));
     Ok(())
 }
 
@@ -460,7 +582,8 @@ async fn open_accounts(client: &Client, first: Month) -> Result<HashMap<Account,
     let known = client.list("/accounts").await?;
     let mut accounts = HashMap::new();
     for account in Account::ALL {
-        let found = known.iter().find(|known| known.get("name").and_then(Value::as_str) == Some(account.name()));
+        let found =
+            known.iter().find(|known| known.get("name").and_then(Value::as_str) == Some(account.name()));
         let facts = json!({
             "openingBalance": { "amount": decimal(opening(account, first)) },
             "openingDate": first.first.to_string(),
@@ -518,7 +641,8 @@ async fn fill_month(
     let mut known: HashMap<(String, String, i64), usize> = HashMap::new();
     for transaction in client.list(&path).await? {
         let minor = transaction.get("amountMinor").and_then(Value::as_i64).unwrap_or_default();
-        let key = (field(&transaction, "date")?.to_owned(), field(&transaction, "description")?.to_owned(), minor);
+        let key =
+            (field(&transaction, "date")?.to_owned(), field(&transaction, "description")?.to_owned(), minor);
         *known.entry(key).or_default() += 1;
     }
     let (mut added, mut there) = (0, 0);
@@ -559,7 +683,9 @@ fn transaction(
     };
     body["type"] = kind.into();
     if let Some(category) = category {
-        let id = categories.get(category).with_context(|| format!("demo data: the category {category} is missing"))?;
+        let id = categories
+            .get(category)
+            .with_context(|| format!("demo data: the category {category} is missing"))?;
         body["categoryId"] = id.as_str().into();
     }
     if let Some(merchant) = entry.merchant {
@@ -581,7 +707,10 @@ mod tests {
         assert_eq!(entries(month(2025, 3)), entries(month(2025, 3)));
         assert_ne!(entries(month(2025, 3)), entries(month(2025, 4)));
         assert_eq!(Month::last_full(jiff::civil::date(2026, 1, 31)), month(2025, 12));
-        assert_eq!(Month::last_full(jiff::civil::date(2024, 3, 31)).last_day(), jiff::civil::date(2024, 2, 29));
+        assert_eq!(
+            Month::last_full(jiff::civil::date(2024, 3, 31)).last_day(),
+            jiff::civil::date(2024, 2, 29)
+        );
     }
 
     #[test]
@@ -597,7 +726,8 @@ mod tests {
             let sum = |wanted: fn(&Kind) -> bool| -> i64 {
                 entries.iter().filter(|entry| wanted(&entry.kind)).map(|entry| entry.minor).sum()
             };
-            let (income, spent) = (sum(|kind| matches!(kind, Kind::Income(_))), sum(|kind| matches!(kind, Kind::Expense(_))));
+            let (income, spent) =
+                (sum(|kind| matches!(kind, Kind::Income(_))), sum(|kind| matches!(kind, Kind::Expense(_))));
             assert!(spent > income / 3 && spent < income * 5 / 4, "{month}: {income} in, {spent} out");
         }
     }
@@ -629,7 +759,9 @@ mod tests {
 
     #[test]
     fn amounts_are_written_exactly() {
-        for (minor, text) in [(0, "0.00"), (5, "0.05"), (123_456, "1234.56"), (-1_480_000, "-14800.00"), (-7, "-0.07")] {
+        for (minor, text) in
+            [(0, "0.00"), (5, "0.05"), (123_456, "1234.56"), (-1_480_000, "-14800.00"), (-7, "-0.07")]
+        {
             assert_eq!(decimal(minor), text);
         }
     }

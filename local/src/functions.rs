@@ -52,7 +52,12 @@ impl Functions {
     }
 
     /// One invocation: the event in, the answer as Lambda would hand it to API Gateway. `Err` is a failed invocation.
-    pub async fn invoke(&self, function: &Function, event: &Value, trace_id: &str) -> Result<Vec<u8>, String> {
+    pub async fn invoke(
+        &self,
+        function: &Function,
+        event: &Value,
+        trace_id: &str,
+    ) -> Result<Vec<u8>, String> {
         let Some(router) = self.routers.get(function.name.as_str()) else {
             return Err(format!("the template has a function {}, and this build has none", function.name));
         };
@@ -101,7 +106,8 @@ fn context(function: &Function, clock: &Clock, trace_id: &str) -> Context {
     let mut context = Context::default();
     context.request_id = shared::ids::new_id(clock).to_string();
     context.deadline = now_ms.saturating_add(timeout_ms);
-    context.invoked_function_arn = format!("arn:aws:lambda:us-east-1:000000000000:function:{}", function.name);
+    context.invoked_function_arn =
+        format!("arn:aws:lambda:us-east-1:000000000000:function:{}", function.name);
     context.xray_trace_id = Some(trace_id.to_owned());
     context.env_config = Arc::new(config);
     context

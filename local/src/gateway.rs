@@ -77,7 +77,9 @@ pub fn reserve(port: u16) -> Result<Reserved> {
                 other_port(port)
             ),
             std::io::ErrorKind::PermissionDenied => {
-                anyhow!("port {port} needs more rights than you have: choose one above 1023: make run PORT=3000")
+                anyhow!(
+                    "port {port} needs more rights than you have: choose one above 1023: make run PORT=3000"
+                )
             }
             _ => anyhow!("port {port} cannot be used: {error}"),
         });
@@ -85,7 +87,9 @@ pub fn reserve(port: u16) -> Result<Reserved> {
     drop(probe);
     let socket = TcpSocket::new_v4().context("no socket can be made")?;
     socket.set_reuseaddr(true).context("the socket cannot be set up")?;
-    socket.bind(address).with_context(|| format!("port {port} was just taken by another program: try again"))?;
+    socket
+        .bind(address)
+        .with_context(|| format!("port {port} was just taken by another program: try again"))?;
     Ok(Reserved { socket, address })
 }
 
@@ -96,7 +100,9 @@ fn other_port(port: u16) -> u16 {
 impl Reserved {
     pub fn listen(self) -> Result<TcpListener> {
         let port = self.address.port();
-        self.socket.listen(1024).with_context(|| format!("port {port} was just taken by another program: try again"))
+        self.socket
+            .listen(1024)
+            .with_context(|| format!("port {port} was just taken by another program: try again"))
     }
 }
 
@@ -122,7 +128,8 @@ impl Gateway {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let connection = Arc::clone(self).connection(stream, peer, closing_seen.clone(), in_flight.clone());
+                    let connection =
+                        Arc::clone(self).connection(stream, peer, closing_seen.clone(), in_flight.clone());
                     tokio::spawn(connection);
                 }
                 // Out of file descriptors, mostly: connections that end make room.
@@ -137,7 +144,11 @@ impl Gateway {
         console::say("No new requests are accepted; waiting for those in flight");
         closing.send_replace(true);
         let drained = timeout(DRAIN_PATIENCE, all_done.recv()).await.is_ok();
-        console::say(if drained { "All requests are answered" } else { "Some requests did not end within 10 s" });
+        console::say(if drained {
+            "All requests are answered"
+        } else {
+            "Some requests did not end within 10 s"
+        });
         drained
     }
 
@@ -200,7 +211,11 @@ impl Gateway {
     }
 
     /// Reads the body whole, within API Gateway's limits.
-    async fn receive(&self, parts: &http::request::Parts, body: Incoming) -> Result<Bytes, Response<Full<Bytes>>> {
+    async fn receive(
+        &self,
+        parts: &http::request::Parts,
+        body: Incoming,
+    ) -> Result<Bytes, Response<Full<Bytes>>> {
         if headers_size(parts) > HEADERS_MAX {
             return Err(closing(apigw::own_answer(
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -212,7 +227,9 @@ impl Gateway {
             Ok(Err(BodyError::TooLarge)) => {
                 Err(closing(apigw::own_answer(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large")))
             }
-            Ok(Err(BodyError::Broken)) => Err(closing(apigw::own_answer(StatusCode::BAD_REQUEST, "Bad Request"))),
+            Ok(Err(BodyError::Broken)) => {
+                Err(closing(apigw::own_answer(StatusCode::BAD_REQUEST, "Bad Request")))
+            }
             Err(_) => Err(closing(apigw::own_answer(StatusCode::REQUEST_TIMEOUT, "Request Timeout"))),
         }
     }
@@ -296,7 +313,12 @@ fn closing(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
 fn headers_size(parts: &http::request::Parts) -> usize {
     let target = parts.uri.path_and_query().map_or(1, |target| target.as_str().len());
     let line = parts.method.as_str().len() + target + " HTTP/1.1\r\n".len() + 1;
-    parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum::<usize>() + line
+    parts
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len())
+        .sum::<usize>()
+        + line
 }
 
 /// Like API Gateway's: eleven random bytes in base64.

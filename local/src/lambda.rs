@@ -91,10 +91,11 @@ impl Pools {
         bootstrap: impl Fn(&str) -> PathBuf,
     ) -> Result<Self> {
         let path = environment.get("PATH").map(String::as_str);
-        let emulator = match on_path(path, "aws-lambda-rie-x86_64").or_else(|| on_path(path, "aws-lambda-rie")) {
-            Some(program) => program,
-            None => Fetcher::new(workspace, environment).program(&RUNTIME_EMULATOR).await?,
-        };
+        let emulator =
+            match on_path(path, "aws-lambda-rie-x86_64").or_else(|| on_path(path, "aws-lambda-rie")) {
+                Some(program) => program,
+                None => Fetcher::new(workspace, environment).program(&RUNTIME_EMULATOR).await?,
+            };
         console::say(format_args!("Using the Lambda emulator {}", emulator.display()));
         let program = Arc::new(Program { emulator, setpriv: on_path(path, "setpriv"), variables });
         let pool = |function: &Function| Pool {
@@ -146,7 +147,11 @@ impl Pool {
         let idle = self.idle.lock().await.pop();
         let environment = match idle.filter(Environment::is_alive) {
             Some(environment) => environment,
-            None => self.program.start(&self.function, &self.bootstrap).await.map_err(|error| format!("{error:#}"))?,
+            None => self
+                .program
+                .start(&self.function, &self.bootstrap)
+                .await
+                .map_err(|error| format!("{error:#}"))?,
         };
         let patience = self.function.timeout + INIT_ALLOWANCE;
         let answer = match timeout(patience, environment.invoke(event)).await {
@@ -193,7 +198,8 @@ impl Program {
                 .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
                 .env("AWS_LAMBDA_FUNCTION_TIMEOUT", function.timeout.as_secs().to_string())
                 .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string());
-            let child = command.spawn().with_context(|| format!("{} cannot be started", self.emulator.display()))?;
+            let child =
+                command.spawn().with_context(|| format!("{} cannot be started", self.emulator.display()))?;
             let mut environment = Environment { child, port };
             if environment.accepts().await? {
                 return Ok(environment);

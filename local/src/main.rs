@@ -18,12 +18,15 @@ const USAGE: &str = "local <command>
   with-servers -- command   a command with test databases in MONGODB_URI and REDIS_URL";
 
 fn main() -> ExitCode {
-    let ended = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime").and_then(|runtime| {
-        let ended = runtime.block_on(Box::pin(command()));
-        // A request that did not end in time must not hold the process.
-        runtime.shutdown_background();
-        ended
-    });
+    let ended =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime").and_then(
+            |runtime| {
+                let ended = runtime.block_on(Box::pin(command()));
+                // A request that did not end in time must not hold the process.
+                runtime.shutdown_background();
+                ended
+            },
+        );
     ended.unwrap_or_else(|error| {
         console::warn(format_args!("Error: {error:#}"));
         ExitCode::FAILURE
@@ -36,7 +39,9 @@ async fn command() -> Result<ExitCode> {
     let mut words = arguments.iter().map(String::as_str);
     match (words.next(), words.next()) {
         (Some("invoke"), Some(function)) => {
-            let event = words.next().context("which event? For example: local invoke health events/health.get.json")?;
+            let event = words
+                .next()
+                .context("which event? For example: local invoke health events/health.get.json")?;
             run::invoke(&Workspace::find()?, &environment, function, Path::new(event)).await
         }
         (Some("run"), None) => run::serve(&Workspace::find()?, &environment, Behind::Routers).await,

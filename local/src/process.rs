@@ -34,7 +34,12 @@ pub fn command(program: &Path, setpriv: Option<&Path>) -> Command {
     let mut command = match setpriv {
         Some(setpriv) => {
             let mut command = Command::new(setpriv);
-            command.args([OsStr::new("--pdeathsig"), OsStr::new("TERM"), OsStr::new("--"), program.as_os_str()]);
+            command.args([
+                OsStr::new("--pdeathsig"),
+                OsStr::new("TERM"),
+                OsStr::new("--"),
+                program.as_os_str(),
+            ]);
             command
         }
         None => Command::new(program),
@@ -99,7 +104,12 @@ pub fn is_ours(pid: i32, home: &Path, programs: &[&str]) -> bool {
 }
 
 /// Ends the server that a killed run left behind in `home`, if its pid file names one.
-pub async fn stop_leftover(pid_file: &Path, home: &Path, programs: &[&str], patience: Duration) -> Option<i32> {
+pub async fn stop_leftover(
+    pid_file: &Path,
+    home: &Path,
+    programs: &[&str],
+    patience: Duration,
+) -> Option<i32> {
     let recorded = std::fs::read_to_string(pid_file).ok()?.trim().parse::<i32>().ok()?;
     let pid = Pid::from_raw(recorded).filter(|_| is_ours(recorded, home, programs))?;
     let _ = kill_process(pid, Signal::TERM);
@@ -149,7 +159,10 @@ mod tests {
     fn a_process_elsewhere_is_never_ours() {
         let me = i32::try_from(std::process::id()).unwrap();
         assert!(!is_ours(me, Path::new("/"), &["mongod"]));
-        assert!(!is_ours(me, &std::env::current_dir().unwrap(), &["mongod"]), "the folder alone is not enough");
+        assert!(
+            !is_ours(me, &std::env::current_dir().unwrap(), &["mongod"]),
+            "the folder alone is not enough"
+        );
         assert!(is_alive(me));
     }
 

@@ -101,7 +101,9 @@ impl Home {
     }
 
     fn write_state(&self, variables: &Variables) -> Result<()> {
-        let shared = SHARED_WITH_DEMO.into_iter().filter_map(|name| Some((name.to_owned(), variable(variables, name)?)));
+        let shared = SHARED_WITH_DEMO
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), variable(variables, name)?)));
         let state: Map<String, Value> = shared.map(|(name, value)| (name, value.into())).collect();
         write_private(&self.state_file(), &Value::from(state).to_string())
     }
@@ -111,10 +113,11 @@ impl Home {
         if !Lock::is_taken(&self.lock_file()) {
             return Ok(None);
         }
-        let text = std::fs::read_to_string(self.state_file())
-            .map_err(|_| anyhow!("the server on port {} is not ready yet: try again in a moment", self.port))?;
-        let state: Map<String, Value> =
-            serde_json::from_str(&text).with_context(|| format!("{} is damaged", self.state_file().display()))?;
+        let text = std::fs::read_to_string(self.state_file()).map_err(|_| {
+            anyhow!("the server on port {} is not ready yet: try again in a moment", self.port)
+        })?;
+        let state: Map<String, Value> = serde_json::from_str(&text)
+            .with_context(|| format!("{} is damaged", self.state_file().display()))?;
         let text = |value: Value| value.as_str().map(str::to_owned);
         Ok(Some(state.into_iter().filter_map(|(name, value)| Some((name, text(value)?))).collect()))
     }
@@ -150,7 +153,9 @@ async fn serve_locked(
     check_configuration(workspace, environment)?;
     if is_fresh(environment) {
         if variable(environment, "MONGODB_URI").is_some() || variable(environment, "REDIS_URL").is_some() {
-            bail!("FRESH=1 empties only databases that are started here: unset MONGODB_URI and REDIS_URL, or leave FRESH out");
+            bail!(
+                "FRESH=1 empties only databases that are started here: unset MONGODB_URI and REDIS_URL, or leave FRESH out"
+            );
         }
         servers::forget(&home.path).await?;
         say(format_args!("Starting empty: the data of port {} is removed", home.port));
@@ -190,9 +195,9 @@ async fn serve_on(
         demo::login(workspace, &variables).await?;
         let backend = match behind {
             Behind::Routers => Backend::InProcess(functions.clone()),
-            Behind::Bootstraps => Backend::Bootstraps(
-                pools(workspace, environment, &variables, &template.functions).await?,
-            ),
+            Behind::Bootstraps => {
+                Backend::Bootstraps(pools(workspace, environment, &variables, &template.functions).await?)
+            }
         };
         Ok((functions, backend))
     };
@@ -266,7 +271,8 @@ fn log_readably_on_a_terminal(variables: &mut Variables) {
 async fn migrate_on(boot: &Boot) -> Result<()> {
     let mongo = boot.mongo().context("MONGODB_URI is missing")?;
     indexes::migrate(&mongo).await.map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|source| format!(" ({source})")).unwrap_or_default();
+        let cause =
+            std::error::Error::source(&error).map(|source| format!(" ({source})")).unwrap_or_default();
         anyhow!("the indexes could not be made: {error}{cause}")
     })?;
     say("Indexes are in place");
@@ -327,7 +333,12 @@ async fn pools(
 }
 
 /// `invoke`: one event to one binary, on the databases of the port's run; prints what Lambda would hand on.
-pub async fn invoke(workspace: &Workspace, environment: &Variables, name: &str, event: &Path) -> Result<ExitCode> {
+pub async fn invoke(
+    workspace: &Workspace,
+    environment: &Variables,
+    name: &str,
+    event: &Path,
+) -> Result<ExitCode> {
     const TOKEN: &str = "${ACCESS_TOKEN}";
     let mut stop = Stop::listen()?;
     let home = Home::of(workspace, environment)?;
@@ -339,14 +350,19 @@ pub async fn invoke(workspace: &Workspace, environment: &Variables, name: &str, 
         .with_context(|| format!("{} cannot be read: EVENT names a file of events/", event.display()))?;
     Pools::check_built(workspace, std::slice::from_ref(function))?;
     let Some(running) = home.running()? else {
-        bail!("nothing runs on port {}: start make run in another terminal first (PORT={})", home.port, home.port);
+        bail!(
+            "nothing runs on port {}: start make run in another terminal first (PORT={})",
+            home.port,
+            home.port
+        );
     };
     let mut variables = environment.clone();
     variables.extend(running);
     if text.contains(TOKEN) {
         text = text.replace(TOKEN, &stop.unless_asked(demo::access_token(workspace, &variables)).await?);
     }
-    let event: Value = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", event.display()))?;
+    let event: Value =
+        serde_json::from_str(&text).with_context(|| format!("{} is not JSON", event.display()))?;
     let pools = pools(workspace, environment, &variables, std::slice::from_ref(function)).await?;
     let answer = stop.unless_asked(async { Ok(pools.invoke(function, &event).await) }).await;
     pools.stop().await;
@@ -372,14 +388,19 @@ pub async fn migrate(workspace: &Workspace, environment: &Variables) -> Result<E
 }
 
 /// `with-servers`: runs a command with databases of its own, and exits as it does.
-pub async fn with_servers(workspace: &Workspace, environment: &Variables, command: &[String]) -> Result<ExitCode> {
+pub async fn with_servers(
+    workspace: &Workspace,
+    environment: &Variables,
+    command: &[String],
+) -> Result<ExitCode> {
     let Some((program, arguments)) = command.split_first() else {
         bail!("which command? For example: local with-servers -- cargo test -p tests");
     };
     let mut stop = Stop::listen()?;
     let folder = workspace.tests().join(std::process::id().to_string());
     let lock = take_test_folder(workspace, &folder).await?;
-    let ended = match stop.unless_asked(Servers::start(workspace, environment, &folder, Purpose::Test)).await {
+    let ended = match stop.unless_asked(Servers::start(workspace, environment, &folder, Purpose::Test)).await
+    {
         Ok(mut servers) => {
             let ended = lend(environment, &servers, program, arguments, &mut stop).await;
             servers.stop().await;
@@ -394,7 +415,10 @@ pub async fn with_servers(workspace: &Workspace, environment: &Variables, comman
             for data in ["mongo", "redis"] {
                 remove_folder(&folder.join(data))?;
             }
-            say(format_args!("The databases' logs are in {} until the next test run", workspace.short(&folder)));
+            say(format_args!(
+                "The databases' logs are in {} until the next test run",
+                workspace.short(&folder)
+            ));
         }
     }
     ended.map(ExitCode::from)

@@ -49,7 +49,8 @@ pub fn complete(workspace: &Workspace, variables: &mut Variables) -> Result<()> 
 }
 
 fn generate() -> String {
-    let mut text = "# Development secrets of this checkout, made at the first run. Keep them to yourself.\n".to_owned();
+    let mut text =
+        "# Development secrets of this checkout, made at the first run. Keep them to yourself.\n".to_owned();
     for name in NAMES {
         let mut bytes = [0u8; 48];
         shared::crypto::fill_random(&mut bytes);

@@ -73,14 +73,20 @@ impl Servers {
     ///
     /// # Errors
     /// One line that says what to do. What was started by then is stopped again.
-    pub async fn start(workspace: &Workspace, variables: &Variables, home: &Path, purpose: Purpose) -> Result<Self> {
+    pub async fn start(
+        workspace: &Workspace,
+        variables: &Variables,
+        home: &Path,
+        purpose: Purpose,
+    ) -> Result<Self> {
         let home = std::path::absolute(home).context("the folder for the databases cannot be named")?;
         let path = variables.get("PATH").map(String::as_str);
         let place = Place { home, purpose, setpriv: on_path(path, "setpriv") };
         make_folder(&place.home)?;
         let fetcher = Fetcher::new(workspace, variables);
 
-        let mut servers = Self { mongodb_uri: String::new(), redis_url: String::new(), mongo: None, redis: None };
+        let mut servers =
+            Self { mongodb_uri: String::new(), redis_url: String::new(), mongo: None, redis: None };
         match servers.start_both(&place, &fetcher, variables, path).await {
             Ok(()) => Ok(servers),
             Err(error) => {
@@ -231,7 +237,12 @@ impl Server {
         let text = std::fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let why = last_words(&text);
-        Some(format!("{} ended at once ({}): {why} (its log: {})", self.title, process::describe(status), self.log.display()))
+        Some(format!(
+            "{} ended at once ({}): {why} (its log: {})",
+            self.title,
+            process::describe(status),
+            self.log.display()
+        ))
     }
 
     fn pid(&self) -> i64 {
@@ -251,7 +262,9 @@ fn last_words(log: &str) -> String {
     let line = lines().find(fatal).or_else(|| lines().next_back()).unwrap_or("it wrote nothing");
     // mongod writes JSON; its message and reason are enough.
     let short = serde_json::from_str::<serde_json::Value>(line).ok().and_then(|value| {
-        let text = |value: &serde_json::Value| value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
+        let text = |value: &serde_json::Value| {
+            value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string())
+        };
         let message = value.get("msg").map(text)?;
         let attributes = value.get("attr");
         let reason = attributes.and_then(|attr| attr.get("error").or(attr.get("reason"))).map(text);
@@ -268,7 +281,8 @@ fn choose_port(place: &Place, name: &str) -> Result<u16> {
         Some(port) => port,
         None => process::free_port().context("no free TCP port on 127.0.0.1")?,
     };
-    std::fs::write(&file, port.to_string()).with_context(|| format!("{} cannot be written", file.display()))?;
+    std::fs::write(&file, port.to_string())
+        .with_context(|| format!("{} cannot be written", file.display()))?;
     Ok(port)
 }
 
@@ -325,14 +339,19 @@ async fn mongo_version(place: &Place, program: &Path) -> Result<(u32, u32)> {
         .await
         .with_context(|| format!("{} cannot be run", program.display()))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let version = text.lines().find_map(|line| line.trim().strip_prefix("db version v")).and_then(|version| {
-        let mut parts = version.split('.').map(|part| part.parse::<u32>().ok());
-        Some((parts.next()??, parts.next()??))
-    });
+    let version =
+        text.lines().find_map(|line| line.trim().strip_prefix("db version v")).and_then(|version| {
+            let mut parts = version.split('.').map(|part| part.parse::<u32>().ok());
+            Some((parts.next()??, parts.next()??))
+        });
     match version {
         Some(version) if version >= (4, 4) => Ok(version),
         Some((major, minor)) => {
-            bail!("{} is MongoDB {major}.{minor}, and 4.4 or newer is needed: {}", program.display(), MONGOD.instead)
+            bail!(
+                "{} is MongoDB {major}.{minor}, and 4.4 or newer is needed: {}",
+                program.display(),
+                MONGOD.instead
+            )
         }
         None => {
             let words = last_words(&String::from_utf8_lossy(&output.stderr));
@@ -342,10 +361,11 @@ async fn mongo_version(place: &Place, program: &Path) -> Result<(u32, u32)> {
 }
 
 fn mongo_arguments(place: &Place, folder: &Path, port: u16, version: (u32, u32)) -> Vec<String> {
-    let mut arguments: Vec<String> = ["--bind_ip", "127.0.0.1", "--replSet", "rs0", "--nounixsocket", "--quiet"]
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let mut arguments: Vec<String> =
+        ["--bind_ip", "127.0.0.1", "--replSet", "rs0", "--nounixsocket", "--quiet"]
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
     let mut pair = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
     pair("--dbpath", folder.display().to_string());
     pair("--port", port.to_string());
@@ -491,15 +511,23 @@ async fn check_own_mongo(uri: &str) -> Result<()> {
     options.server_selection_timeout = Some(OWN_PATIENCE);
     let client = mongodb::Client::with_options(options)
         .map_err(|error| refused(format!("cannot be used: {}", brief(&error))))?;
-    let hello = timeout(OWN_PATIENCE + ASK_PATIENCE, client.database("admin").run_command(doc! { "hello": 1 }))
-        .await
-        .map_err(|_| refused("does not answer: start that MongoDB, or unset the variable to have one started".to_owned()))?
-        .map_err(|error| {
-            let reason = brief(&error);
-            refused(format!("does not answer ({reason}): start that MongoDB, or unset the variable to have one started"))
-        })?;
+    let hello = timeout(
+        OWN_PATIENCE + ASK_PATIENCE,
+        client.database("admin").run_command(doc! { "hello": 1 }),
+    )
+    .await
+    .map_err(|_| {
+        refused("does not answer: start that MongoDB, or unset the variable to have one started".to_owned())
+    })?
+    .map_err(|error| {
+        let reason = brief(&error);
+        refused(format!(
+            "does not answer ({reason}): start that MongoDB, or unset the variable to have one started"
+        ))
+    })?;
     client.shutdown().immediate(true).await;
-    let transactions = hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|kind| kind == "isdbgrid");
+    let transactions =
+        hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|kind| kind == "isdbgrid");
     if transactions {
         Ok(())
     } else {
@@ -514,7 +542,9 @@ async fn check_own_mongo(uri: &str) -> Result<()> {
 fn brief(error: &mongodb::error::Error) -> String {
     use mongodb::error::ErrorKind;
     match error.kind.as_ref() {
-        ErrorKind::ServerSelection { .. } => format!("no server answered within {} s", OWN_PATIENCE.as_secs()),
+        ErrorKind::ServerSelection { .. } => {
+            format!("no server answered within {} s", OWN_PATIENCE.as_secs())
+        }
         ErrorKind::InvalidArgument { message, .. } => redact(message),
         ErrorKind::Authentication { message, .. } => redact(message),
         kind => redact(&kind.to_string()).lines().next().unwrap_or_default().chars().take(160).collect(),
@@ -531,11 +561,21 @@ async fn start_redis(place: &Place, program: &Path) -> Result<(Server, String)> 
     for _ in 0..PORT_ATTEMPTS {
         let port = choose_port(place, "redis")?;
         // A cache and rate limits: nothing that has to outlive a restart.
-        let arguments: Vec<String> =
-            ["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no", "--daemonize", "no"]
-                .into_iter()
-                .map(str::to_owned)
-                .collect();
+        let arguments: Vec<String> = [
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            &port.to_string(),
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--daemonize",
+            "no",
+        ]
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
         let mut server = Server::spawn(place, "Redis", program, &folder, "redis", &arguments)?;
         let url = format!("redis://127.0.0.1:{port}");
         match redis_up(&mut server, &url).await {
@@ -616,7 +656,8 @@ async fn check_own_redis(url: &str) -> Result<()> {
 pub async fn forget(home: &Path) -> Result<()> {
     let home = std::path::absolute(home).context("the folder for the databases cannot be named")?;
     let place = Place { home, purpose: Purpose::Run, setpriv: None };
-    for (name, folder, programs) in [("mongod", "mongo", MONGO_PROGRAMS), ("redis", "redis", REDIS_PROGRAMS)] {
+    for (name, folder, programs) in [("mongod", "mongo", MONGO_PROGRAMS), ("redis", "redis", REDIS_PROGRAMS)]
+    {
         let folder = place.home.join(folder);
         clear_leftover(&place, name, &folder, programs).await;
         remove_folder(&folder)?;
@@ -634,7 +675,9 @@ mod tests {
         let log = "{\"s\":\"I\",\"msg\":\"starting\"}\n{\"s\":\"E\",\"msg\":\"Failed to set up listener\",\"attr\":{\"error\":\"SocketException: Address already in use\"}}\n{\"s\":\"I\",\"msg\":\"bye\"}\n";
         assert_eq!(last_words(log), "Failed to set up listener: SocketException: Address already in use");
         assert_eq!(
-            last_words("mongod: error while loading shared libraries: libcrypto.so.3: cannot open shared object file\n"),
+            last_words(
+                "mongod: error while loading shared libraries: libcrypto.so.3: cannot open shared object file\n"
+            ),
             "mongod: error while loading shared libraries: libcrypto.so.3: cannot open shared object file"
         );
         assert_eq!(last_words(""), "it wrote nothing");
@@ -646,7 +689,8 @@ mod tests {
         let run = mongo_arguments(&place, Path::new("/h/mongo"), 4000, (6, 0));
         assert!(run.contains(&"transactionLifetimeLimitSeconds=5".to_owned()));
         assert!(!run.contains(&"enableTestCommands=1".to_owned()), "fail points are for tests only");
-        let test = mongo_arguments(&Place { purpose: Purpose::Test, ..place }, Path::new("/h/mongo"), 4000, (4, 4));
+        let test =
+            mongo_arguments(&Place { purpose: Purpose::Test, ..place }, Path::new("/h/mongo"), 4000, (4, 4));
         assert!(test.contains(&"ttlMonitorSleepSecs=1".to_owned()));
         assert!(!test.iter().any(|argument| argument.contains("shutdownTimeout")), "4.4 does not know it");
     }

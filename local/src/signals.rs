@@ -64,7 +64,12 @@ impl Stop {
 
     /// Waits for the next signal after the first `seen`.
     pub async fn next(&mut self, seen: usize) -> Signal {
-        match self.asked.wait_for(|signals| signals.len() > seen).await.map(|signals| signals.get(seen).copied()) {
+        match self
+            .asked
+            .wait_for(|signals| signals.len() > seen)
+            .await
+            .map(|signals| signals.get(seen).copied())
+        {
             Ok(Some(signal)) => signal,
             _ => std::future::pending().await,
         }

@@ -57,7 +57,8 @@ pub struct RouteMatch<'a> {
 
 impl Template {
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
         Self::parse(&text).with_context(|| format!("{} is not usable", path.display()))
     }
 
@@ -81,7 +82,8 @@ impl Template {
             for (event, definition) in events.into_iter().flatten() {
                 if string(definition.get("Type")) == Some("HttpApi") {
                     let event = event.as_str().unwrap_or_default();
-                    let route = route(definition, &function.name).with_context(|| format!("the event {id}.{event}"))?;
+                    let route = route(definition, &function.name)
+                        .with_context(|| format!("the event {id}.{event}"))?;
                     if template.routes.iter().any(|other| other.key == route.key) {
                         bail!("the route {} is there twice", route.key);
                     }
@@ -102,7 +104,8 @@ impl Template {
 
     /// API Gateway's choice: an exact path, then the longest `{proxy+}`, then `$default`; a named method before ANY.
     pub fn find<'a>(&'a self, method: &str, path: &'a str) -> Option<RouteMatch<'a>> {
-        let candidates = self.routes.iter().filter(|route| route.method.as_deref().is_none_or(|own| own == method));
+        let candidates =
+            self.routes.iter().filter(|route| route.method.as_deref().is_none_or(|own| own == method));
         let ranked = candidates.filter_map(|route| {
             let (rank, proxy) = match &route.path {
                 Pattern::Exact(exact) => (path == exact).then_some((usize::MAX, None))?,
@@ -128,7 +131,8 @@ fn function(resource: &Value, globals: Option<&Value>) -> Result<Function> {
     let property = |name: &str| {
         get(resource, &["Properties", name]).or_else(|| globals.and_then(|globals| globals.get(name)))
     };
-    let Some(name) = string(property("CodeUri")).and_then(|uri| uri.trim_end_matches('/').strip_prefix("target/lambda/"))
+    let Some(name) =
+        string(property("CodeUri")).and_then(|uri| uri.trim_end_matches('/').strip_prefix("target/lambda/"))
     else {
         bail!("has no CodeUri of the form target/lambda/<function>");
     };
@@ -168,7 +172,9 @@ fn get<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
 /// A plain string; `!Sub` with nothing to substitute counts as one.
 fn string(value: Option<&Value>) -> Option<&str> {
     match value? {
-        Value::Tagged(tagged) if tagged.tag == "Sub" => tagged.value.as_str().filter(|text| !text.contains("${")),
+        Value::Tagged(tagged) if tagged.tag == "Sub" => {
+            tagged.value.as_str().filter(|text| !text.contains("${"))
+        }
         value => value.as_str(),
     }
 }
@@ -222,13 +228,18 @@ Resources:
     fn a_request_takes_the_route_that_api_gateway_would_choose() {
         let template = Template::parse(TEMPLATE).unwrap();
         let find = |method: &str, path: &str| {
-            template.find(method, path).map(|found| (found.key.to_owned(), found.function.to_owned(), found.proxy.map(str::to_owned)))
+            template.find(method, path).map(|found| {
+                (found.key.to_owned(), found.function.to_owned(), found.proxy.map(str::to_owned))
+            })
         };
         let expect = |key: &str, function: &str, proxy: Option<&str>| {
             Some((key.to_owned(), function.to_owned(), proxy.map(str::to_owned)))
         };
         assert_eq!(find("GET", "/api/v1/health"), expect("ANY /api/v1/health", "health", None));
-        assert_eq!(find("GET", "/api/v1/health/a/b"), expect("ANY /api/v1/health/{proxy+}", "health", Some("a/b")));
+        assert_eq!(
+            find("GET", "/api/v1/health/a/b"),
+            expect("ANY /api/v1/health/{proxy+}", "health", Some("a/b"))
+        );
         assert_eq!(find("GET", "/api/v1/healthy"), expect("$default", "health", None));
         assert_eq!(find("POST", "/api/auth/login"), expect("POST /api/auth/{proxy+}", "auth", Some("login")));
         assert_eq!(find("GET", "/api/auth/login"), expect("$default", "health", None));

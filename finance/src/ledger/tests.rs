@@ -129,7 +129,7 @@ fn an_account_in_two_currencies_is_an_error() {
 fn any_transaction() -> impl Strategy<Value = Transaction> {
     let kinds = [TransactionType::Income, TransactionType::Expense, TransactionType::Transfer];
     (
-        proptest::sample::select(&kinds),
+        proptest::sample::select(kinds.to_vec()),
         (0_u128..4, 1_u128..4),
         1_i64..1_000_000,
         1_i64..1_000_000,
