@@ -29,7 +29,7 @@ PROFILE_DIR := $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 VENV := .local/venv
 
 need = $(if $(shell command -v $(1)),,$(error $(1) is missing: $(2)))
-rust = $(call need,cargo,install Rust with rustup, then run this again) $(call need,cc,install a C compiler (Debian: apt install gcc))
+rust = $(call need,cargo,install Rust with rustup and run this again) $(call need,cc,install a C compiler (Debian: apt install gcc))
 python = $(call need,python3,install it (Debian: apt install python3 python3-pip python3-venv))
 
 .PHONY: help run demo test check lint fmt openapi bench build lambda-local invoke migrate lint-template clean local
@@ -47,8 +47,9 @@ run: local ## The whole API on http://127.0.0.1:PORT, with its databases (FRESH=
 demo: local ## Two years of data for the demo user
 	@exec $(LOCAL) demo
 
-test: local ## Every test, against a MongoDB and a Redis of its own (TESTS=filter: some)
-	@cargo build $(LOCKED) $(addprefix -p ,$(FUNCTIONS))
+test: ## Every test, against a MongoDB and a Redis of its own (TESTS=filter: some)
+	@$(rust)
+	@cargo build $(LOCKED) --workspace --all-targets
 	@$(LOCAL) with-servers -- cargo $(if $(NEXTEST),nextest run,test --lib --bins --tests) $(LOCKED) --workspace $(TESTS)
 	$(if $(TESTS),,@cargo test $(LOCKED) -p finance --doc)
 

@@ -368,4 +368,67 @@ mod tests {
         let trace = trace_id(1_583_348_638_390);
         assert!(trace.starts_with("Root=1-5e5ffb9e-") && trace.len() == 40, "{trace}");
     }
+
+    /// Sends bytes as they are and reads until the gateway closes.
+    async fn raw(address: SocketAddr, request: Vec<u8>) -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(&request).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// The functions without databases: what the gateway does needs none.
+    fn gateway() -> Arc<Gateway> {
+        let secret = "s".repeat(48);
+        let variables = [
+            ("MONGODB_URI", "mongodb://127.0.0.1:1/"),
+            ("REDIS_URL", "redis://127.0.0.1:1"),
+            ("JWT_SECRET", &secret),
+            ("JWT_REFRESH_SECRET", &secret),
+            ("PASSWORD_PEPPER", &secret),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let template = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+        let backend = Backend::InProcess(Functions::mount(&variables).unwrap());
+        Arc::new(Gateway::new(Template::read(&template).unwrap(), backend))
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn it_serves_within_its_limits_and_drains_when_asked() {
+        let (stop, ask) = Stop::by_hand();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move { gateway().serve(listener, stop).await });
+
+        let get = |path: &str, more: &str| {
+            format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{more}\r\n").into_bytes()
+        };
+        let unknown = raw(address, get("/nowhere", "")).await;
+        assert!(unknown.starts_with("HTTP/1.1 404") && unknown.contains("/problems/not_found"), "{unknown}");
+        assert!(unknown.contains("apigw-requestid: "), "{unknown}");
+
+        let wide = format!("x-wide: {}\r\n", "x".repeat(HEADERS_MAX));
+        let answer = raw(address, get("/api/v1/health", &wide)).await;
+        assert!(answer.starts_with("HTTP/1.1 431") && answer.contains(r#"{"message":"#), "{answer}");
+
+        let length = BODY_MAX + 1;
+        let mut post =
+            format!("POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n")
+                .into_bytes();
+        post.resize(post.len() + length, b' ');
+        let answer = raw(address, post).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 413") && answer.contains("Request Entity Too Large"),
+            "{answer}"
+        );
+
+        // A connection that idles does not hold up the stop.
+        let idle = TcpStream::connect(address).await.unwrap();
+        ask();
+        assert!(server.await.unwrap(), "everything in flight was answered");
+        assert!(TcpStream::connect(address).await.is_err(), "nothing listens any more");
+        drop(idle);
+    }
 }

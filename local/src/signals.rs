@@ -43,12 +43,10 @@ impl Stop {
         Ok(Self { asked })
     }
 
-    /// One that nobody ever asks.
-    pub fn never() -> Self {
+    /// One that is asked by a call instead of a signal; dropping the call unused means that nobody ever asks.
+    pub fn by_hand() -> (Self, impl FnOnce() + Send) {
         let (sender, asked) = watch::channel(Vec::new());
-        // The sender lives as long as the process, so that waiting on it never ends.
-        std::mem::forget(sender);
-        Self { asked }
+        (Self { asked }, move || sender.send_modify(|signals| signals.push(Signal::TERM)))
     }
 
     pub fn is_asked(&self) -> bool {

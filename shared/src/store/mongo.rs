@@ -61,7 +61,7 @@ impl Mongo {
 
 async fn connect(config: &MongoConfig) -> Result<Client, StoreError> {
     let mut options = ClientOptions::parse(config.uri.expose_secret()).await?;
-    options.app_name = Some("fintrack-pro".to_owned());
+    options.app_name.get_or_insert_with(|| "fintrack-pro".to_owned());
     options.max_pool_size = Some(config.pool_size);
     options.min_pool_size = Some(0);
     options.connect_timeout = Some(config.connect_timeout);

@@ -1,0 +1,333 @@
+//! The whole API in one process, on the databases of `MONGODB_URI` and `REDIS_URL`: each test has a database and a Redis
+//! prefix of its own, and talks to it through API Gateway events, as clients do. Must never skip in silence: without
+//! databases a test fails and says what starts them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use axum::Router;
+use finance::id::UserId;
+use http::HeaderMap;
+use http_body_util::BodyExt;
+use lambda_http::tower::ServiceExt;
+use serde_json::{Value, json};
+use shared::boot::Boot;
+use shared::clock::Clock;
+use shared::config::{Config, Need};
+use shared::edge::RouteInfo;
+use shared::store::{Store, indexes};
+
+/// The password of every test user.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// One mounted function.
+pub struct Mounted {
+    pub name: &'static str,
+    pub router: Router,
+    pub routes: Vec<RouteInfo>,
+}
+
+/// Every function, built on one boot. A function that is not here is not tested, which a test of the workspace notices.
+pub fn mount(boot: &Boot) -> Vec<Mounted> {
+    macro_rules! mounted {
+        ($($package:ident),*) => { vec![$(Mounted {
+            name: $package::FUNCTION.name,
+            router: $package::build(boot),
+            routes: $package::routes(),
+        }),*] };
+    }
+    mounted!(health, auth, accounts, categories, transactions, financial_health)
+}
+
+/// An answer, read whole.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    /// `null` where the body is empty.
+    pub json: Value,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The problem's code.
+    pub fn code(&self) -> &str {
+        self.json["code"].as_str().unwrap_or_default()
+    }
+
+    /// The pointers and codes of a problem's errors.
+    pub fn errors(&self) -> Vec<(String, String)> {
+        let list = self.json["errors"].as_array().cloned().unwrap_or_default();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        list.iter().map(|error| (text(&error["pointer"]), text(&error["code"]))).collect()
+    }
+}
+
+/// A registered user.
+#[derive(Clone, Debug)]
+pub struct User {
+    pub id: UserId,
+    pub email: String,
+    pub access: String,
+    pub refresh: String,
+    pub ip: String,
+}
+
+pub struct TestApp {
+    pub boot: Boot,
+    pub clock: Clock,
+    pub functions: Vec<Mounted>,
+    variables: HashMap<String, String>,
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The API with other variables.
+    pub async fn with(overrides: &[(&str, &str)]) -> Self {
+        Self::with_clock(overrides, Clock::system()).await
+    }
+
+    pub async fn with_clock(overrides: &[(&str, &str)], clock: Clock) -> Self {
+        let variables = variables(overrides);
+        let app = Self::mounted(variables, clock);
+        if !overrides.iter().any(|(name, _)| *name == "MONGODB_URI") {
+            let mongo = app.boot.mongo().expect("the configuration has MongoDB");
+            indexes::migrate(&mongo).await.expect("the test database takes its indexes");
+        }
+        app
+    }
+
+    /// A second instance on the same databases, as another execution environment is.
+    pub fn sibling(&self) -> Self {
+        Self::mounted(self.variables.clone(), self.clock.clone())
+    }
+
+    fn mounted(variables: HashMap<String, String>, clock: Clock) -> Self {
+        let needs = [Need::Mongo, Need::Redis, Need::Jwt, Need::Auth];
+        let config = Config::load(&variables, &needs).unwrap_or_else(|error| panic!("{error}"));
+        let boot = Boot::with_clock(config, clock.clone());
+        Self { functions: mount(&boot), boot, clock, variables }
+    }
+
+    /// The environment of a process on the same databases.
+    pub fn variables(&self) -> &HashMap<String, String> {
+        &self.variables
+    }
+
+    /// Where MongoDB listens, as host:port.
+    pub fn mongodb_address(&self) -> String {
+        let uri = &self.variables["MONGODB_URI"];
+        let rest = uri.split("://").nth(1).unwrap_or_default();
+        let hosts = rest.split(['/', '?']).next().unwrap_or_default();
+        hosts.rsplit('@').next().and_then(|hosts| hosts.split(',').next()).unwrap_or_default().to_owned()
+    }
+
+    /// The stores, for a look behind the API.
+    pub fn store(&self, limit: Duration) -> Store {
+        self.boot.mongo().expect("the configuration has MongoDB").for_duration(limit)
+    }
+
+    /// Every operation with the function that answers it.
+    pub fn operations(&self) -> Vec<(&'static str, RouteInfo)> {
+        let all = self.functions.iter().flat_map(|f| f.routes.iter().map(move |route| (f.name, route.clone())));
+        all.collect()
+    }
+
+    /// Sends a payload-v2 event to the function that API Gateway's routes send its path to.
+    pub async fn send(&self, event: &str) -> Answer {
+        let path: Value = serde_json::from_str(event).expect("an event is JSON");
+        let path = path["rawPath"].as_str().unwrap_or_default().to_owned();
+        let below = path.strip_prefix("/api/v1/").or_else(|| path.strip_prefix("/api/")).unwrap_or_default();
+        let first = below.split('/').next().unwrap_or_default();
+        let function = self.functions.iter().find(|function| function.name == first);
+        // $default.
+        let function = function.unwrap_or(&self.functions[0]);
+        self.invoke(function.name, event).await
+    }
+
+    /// Hands an event of any kind to a function.
+    pub async fn invoke(&self, function: &str, event: &str) -> Answer {
+        let function = self.functions.iter().find(|mounted| mounted.name == function).expect("a function");
+        let request = lambda_http::request::from_str(event).expect("an event that lambda_http reads");
+        let response = function.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.expect("a body").to_bytes();
+        let json = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };
+        Answer { status: parts.status.as_u16(), headers: parts.headers, json }
+    }
+
+    pub fn event(
+        &self,
+        user: &User,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> String {
+        let bearer = format!("Bearer {}", user.access);
+        let mut all = vec![("authorization", bearer.as_str())];
+        all.extend(headers);
+        event(method, &format!("/api/v1{path}"), &user.ip, &all, body.map(Value::to_string).as_deref())
+    }
+
+    pub async fn call(
+        &self,
+        user: &User,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Answer {
+        self.send(&self.event(user, method, path, headers, body)).await
+    }
+
+    pub async fn get(&self, user: &User, path: &str) -> Answer {
+        self.call(user, "GET", path, &[], None).await
+    }
+    pub async fn post(&self, user: &User, path: &str, body: &Value) -> Answer {
+        self.call(user, "POST", path, &[], Some(body)).await
+    }
+    pub async fn patch(&self, user: &User, path: &str, body: &Value) -> Answer {
+        self.call(user, "PATCH", path, &[], Some(body)).await
+    }
+    pub async fn delete(&self, user: &User, path: &str) -> Answer {
+        self.call(user, "DELETE", path, &[], None).await
+    }
+
+    /// A call without a token.
+    pub async fn anonymous(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        let text = body.map(Value::to_string);
+        self.send(&event(method, &format!("/api/v1{path}"), &random_ip(), &[], text.as_deref())).await
+    }
+
+    /// Registers a user of its own address, in USD and UTC.
+    pub async fn register(&self) -> User {
+        self.register_with(json!({})).await
+    }
+
+    pub async fn register_with(&self, extra: Value) -> User {
+        let email = format!("user-{}@example.com", random_name());
+        let ip = random_ip();
+        let mut body = json!({"email": email, "password": PASSWORD});
+        for (name, value) in extra.as_object().cloned().unwrap_or_default() {
+            body[name] = value;
+        }
+        let answer = self.send(&event("POST", "/api/v1/auth/register", &ip, &[], Some(&body.to_string()))).await;
+        assert_eq!(answer.status, 201, "{}", answer.json);
+        user_of(&answer, email, ip)
+    }
+
+    /// Logs a user in again: a second session.
+    pub async fn log_in(&self, user: &User) -> User {
+        let body = json!({"email": user.email, "password": PASSWORD}).to_string();
+        let ip = random_ip();
+        let answer = self.send(&event("POST", "/api/v1/auth/login", &ip, &[], Some(&body))).await;
+        assert_eq!(answer.status, 200, "{}", answer.json);
+        user_of(&answer, user.email.clone(), ip)
+    }
+
+    /// The id of one of the user's categories.
+    pub async fn category(&self, user: &User, name: &str) -> String {
+        let list = self.get(user, "/categories").await.json["items"].clone();
+        let found = list.as_array().into_iter().flatten().find(|category| category["name"] == name).cloned();
+        found.unwrap_or_else(|| panic!("no category {name}"))["id"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Fails unless a recomputation from the transactions finds the kept totals and balances.
+    pub async fn assert_ledger_sound(&self, user: &User) {
+        let audit = self.store(Duration::from_secs(20)).audit(user.id).await.expect("an audit");
+        assert_eq!(audit.differences, Vec::<String>::new());
+    }
+}
+
+fn user_of(answer: &Answer, email: String, ip: String) -> User {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    User {
+        id: UserId::parse(&text(&answer.json["user"]["id"])).expect("an id"),
+        email,
+        access: text(&answer.json["tokens"]["accessToken"]),
+        refresh: text(&answer.json["tokens"]["refreshToken"]),
+        ip,
+    }
+}
+
+/// A payload-v2 event as API Gateway makes it.
+pub fn event(method: &str, target: &str, ip: &str, headers: &[(&str, &str)], body: Option<&str>) -> String {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut map = serde_json::Map::new();
+    if body.is_some() {
+        map.insert("content-type".into(), "application/json".into());
+    }
+    for (name, value) in headers {
+        map.insert((*name).to_owned(), (*value).into());
+    }
+    let mut event = json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query, "headers": map,
+        "requestContext": {
+            "accountId": "000000000000", "apiId": "test", "domainName": "api.example.com", "domainPrefix": "api",
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": ip, "userAgent": "tests"},
+            "requestId": "JKJaXmPLvHcESHA=", "routeKey": "$default", "stage": "$default",
+            "time": "15/Jan/2026:10:30:00 +0000", "timeEpoch": 1_768_473_000_000u64
+        },
+        "isBase64Encoded": false
+    });
+    if let Some(body) = body {
+        event["body"] = body.into();
+    }
+    event.to_string()
+}
+
+fn variables(overrides: &[(&str, &str)]) -> HashMap<String, String> {
+    let environment = shared::config::environment();
+    let database = |name: &str| {
+        environment.get(name).cloned().unwrap_or_else(|| {
+            panic!("{name} is not set: run the tests by `make test`, which starts the databases")
+        })
+    };
+    let name = random_name();
+    let secret = |of: &str| format!("{of}-secret-of-the-tests-{name}");
+    let mut variables: HashMap<String, String> = [
+        ("APP_ENV", "test".to_owned()),
+        ("MONGODB_URI", database("MONGODB_URI")),
+        ("MONGODB_DATABASE", format!("test_{name}")),
+        ("REDIS_URL", database("REDIS_URL")),
+        ("REDIS_KEY_PREFIX", format!("test:{name}:")),
+        ("JWT_SECRET", secret("access")),
+        ("JWT_REFRESH_SECRET", secret("refresh")),
+        ("PASSWORD_PEPPER", secret("pepper")),
+        ("CORS_ORIGINS", "https://app.example.com".to_owned()),
+        // The cheapest hash that the schema allows: the tests hash often.
+        ("ARGON2_MEMORY_KIB", "8192".to_owned()),
+        ("ARGON2_ITERATIONS", "1".to_owned()),
+        ("RATE_LIMIT_GENERAL_MAX", "100000".to_owned()),
+        // Two cores run many tests at once: a slow machine is not what a test of behaviour is about.
+        ("REDIS_RESPONSE_TIMEOUT_MS", "2000".to_owned()),
+        ("REDIS_CONNECT_TIMEOUT_MS", "2000".to_owned()),
+        ("MONGO_OPERATION_TIMEOUT_MS", "9000".to_owned()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
+    variables.extend(overrides.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    variables
+}
+
+/// A name that no other test has.
+pub fn random_name() -> String {
+    let mut bytes = [0u8; 8];
+    shared::crypto::fill_random(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// An address of the benchmarking range (RFC 2544).
+pub fn random_ip() -> String {
+    let mut bytes = [0u8; 3];
+    shared::crypto::fill_random(&mut bytes);
+    format!("198.{}.{}.{}", 18 + (bytes[0] & 1), bytes[1], bytes[2])
+}
