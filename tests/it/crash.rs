@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tests::proxy::{Proxy, Stop};
-use tests::{TestApp, User};
+use tests::app::{Answer, TestApp, User};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
@@ -86,7 +86,7 @@ impl Scene {
 
     /// The same request again, as a client sends it that is told to wait: MongoDB ends the killed process's transaction
     /// when its lifetime is over.
-    async fn retried(&self) -> tests::Answer {
+    async fn retried(&self) -> Answer {
         let until = tokio::time::Instant::now() + Duration::from_secs(30);
         loop {
             let answer = self.app.send(&self.event).await;

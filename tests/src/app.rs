@@ -46,6 +46,7 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// `null` where the body is empty.
     pub json: Value,
+    pub raw: bytes::Bytes,
 }
 
 impl Answer {
@@ -63,6 +64,61 @@ impl Answer {
         let list = self.json["errors"].as_array().cloned().unwrap_or_default();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         list.iter().map(|error| (text(&error["pointer"]), text(&error["code"]))).collect()
+    }
+}
+
+impl Answer {
+    /// Fails unless the answer has this status; says what it was instead.
+    #[track_caller]
+    pub fn expect(&self, status: u16) -> &Self {
+        assert_eq!(self.status, status, "{}", self.json);
+        self
+    }
+
+    /// Fails unless the answer is this problem, whole and in its own words (RFC 9457).
+    #[track_caller]
+    pub fn expect_problem(&self, status: u16, code: &str) -> &Self {
+        assert_eq!((self.status, self.code()), (status, code), "{}", self.json);
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        assert_eq!(self.json["type"], format!("/problems/{code}"));
+        assert_eq!(self.json["status"], status);
+        assert_eq!(self.json["instance"].as_str(), self.header("x-request-id"));
+        for member in ["title", "detail"] {
+            assert!(self.json[member].as_str().is_some_and(|text| !text.is_empty()), "{member}");
+        }
+        self
+    }
+
+    /// Fails unless the answer is 422 with exactly these pointers and codes, in any order.
+    #[track_caller]
+    pub fn expect_fields(&self, wanted: &[(&str, &str)]) -> &Self {
+        self.expect_problem(422, "invalid_fields");
+        self.expect_errors(wanted)
+    }
+
+    /// Fails unless the problem has exactly these pointers and codes, in any order.
+    #[track_caller]
+    pub fn expect_errors(&self, wanted: &[(&str, &str)]) -> &Self {
+        let mut wanted: Vec<_> = wanted.iter().map(|(p, c)| ((*p).to_owned(), (*c).to_owned())).collect();
+        let mut found = self.errors();
+        wanted.sort();
+        found.sort();
+        assert_eq!(found, wanted, "{}", self.json);
+        self
+    }
+
+    pub fn id(&self) -> String {
+        self.text("id")
+    }
+
+    /// A member that is text; empty where it is none.
+    pub fn text(&self, member: &str) -> String {
+        self.json[member].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The items of a page.
+    pub fn items(&self) -> &[Value] {
+        self.json["items"].as_array().map(Vec::as_slice).unwrap_or_default()
     }
 }
 
@@ -159,7 +215,7 @@ impl TestApp {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes();
         let json = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };
-        Answer { status: parts.status.as_u16(), headers: parts.headers, json }
+        Answer { status: parts.status.as_u16(), headers: parts.headers, json, raw: bytes }
     }
 
     pub fn event(
@@ -198,6 +254,33 @@ impl TestApp {
     }
     pub async fn delete(&self, user: &User, path: &str) -> Answer {
         self.call(user, "DELETE", path, &[], None).await
+    }
+
+    /// Creates something that must be created, and answers it.
+    #[track_caller]
+    pub fn create<'a>(
+        &'a self,
+        user: &'a User,
+        path: &'a str,
+        body: Value,
+    ) -> impl Future<Output = Value> + 'a {
+        let at = std::panic::Location::caller();
+        async move {
+            let answer = self.post(user, path, &body).await;
+            assert_eq!(answer.status, 201, "{at}: {}", answer.json);
+            answer.json
+        }
+    }
+
+    /// An expense of the user's first account that is only interesting for being there.
+    pub async fn expense(&self, user: &User, amount: &str, date: &str, description: &str) -> Value {
+        let body = json!({"type": "expense", "amount": amount, "date": date, "description": description});
+        self.create(user, "/transactions", body).await
+    }
+
+    /// The id of the account that every user begins with.
+    pub async fn first_account(&self, user: &User) -> String {
+        self.get(user, "/accounts").await.items()[0]["id"].as_str().unwrap_or_default().to_owned()
     }
 
     /// A call without a token.
@@ -264,8 +347,13 @@ pub fn event(method: &str, target: &str, ip: &str, headers: &[(&str, &str)], bod
     if body.is_some() {
         map.insert("content-type".into(), "application/json".into());
     }
+    let mut cookies = Vec::new();
     for (name, value) in headers {
-        map.insert((*name).to_owned(), (*value).into());
+        if *name == "cookie" {
+            cookies.push(*value);
+        } else {
+            map.insert((*name).to_owned(), (*value).into());
+        }
     }
     let mut event = json!({
         "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query, "headers": map,
@@ -277,6 +365,9 @@ pub fn event(method: &str, target: &str, ip: &str, headers: &[(&str, &str)], bod
         },
         "isBase64Encoded": false
     });
+    if !cookies.is_empty() {
+        event["cookies"] = cookies.into();
+    }
     if let Some(body) = body {
         event["body"] = body.into();
     }

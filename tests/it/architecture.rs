@@ -1,0 +1,220 @@
+//! What ARCHITECTURE.md promises of the tree, held by looking at the tree.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{Metadata, MetadataCommand, Package};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn metadata() -> Metadata {
+    MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .other_options(["--offline".to_owned(), "--locked".to_owned()])
+        .exec()
+        .unwrap()
+}
+
+fn members(metadata: &Metadata) -> BTreeMap<String, &Package> {
+    metadata.workspace_packages().into_iter().map(|package| (package.name.to_string(), package)).collect()
+}
+
+fn functions() -> BTreeSet<String> {
+    let entries = fs::read_dir(root().join("functions")).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// Dependencies of what ships; those of its tests left out.
+fn dependencies(package: &Package) -> BTreeSet<String> {
+    let shipped = package.dependencies.iter().filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
+    shipped.map(|dependency| dependency.name.to_string()).collect()
+}
+
+/// Every Rust file below a folder.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(root()).unwrap().display().to_string();
+                found.push((name, fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "{folder} has no source");
+    found
+}
+
+#[test]
+fn functions_do_not_depend_on_each_other() {
+    let metadata = metadata();
+    let members = members(&metadata);
+    let functions = functions();
+    for name in &functions {
+        let package = members.get(name).unwrap_or_else(|| panic!("functions/{name} is no package of that name"));
+        let others: Vec<_> = dependencies(package).intersection(&functions).cloned().collect();
+        assert!(others.is_empty(), "{name} depends on {others:?}");
+    }
+}
+
+#[test]
+fn the_rings_point_inwards() {
+    let metadata = metadata();
+    let members = members(&metadata);
+    let inside: BTreeSet<String> = members.keys().cloned().collect();
+    for (name, package) in &members {
+        let used: Vec<String> = dependencies(package).intersection(&inside).cloned().collect();
+        let allowed: &[&str] = match name.as_str() {
+            "finance" => &[],
+            "shared" => &["finance"],
+            "local" | "tests" => continue,
+            _ => &["finance", "shared"],
+        };
+        for dependency in used {
+            assert!(allowed.contains(&dependency.as_str()), "{name} must not depend on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn finance_can_do_no_io() {
+    let metadata = metadata();
+    let finance = members(&metadata)["finance"];
+    let allowed = ["jiff", "uuid", "thiserror"].map(str::to_owned);
+    assert!(dependencies(finance).is_subset(&BTreeSet::from(allowed)), "finance depends on more than pure crates");
+    for (name, text) in sources("finance/src") {
+        for word in ["std::fs", "std::net", "std::env", "std::time", "async ", "println!", "Timestamp::now"] {
+            assert!(!text.contains(word), "{name} says {word}");
+        }
+    }
+    let lib = read("finance/src/lib.rs");
+    for lint in ["float_arithmetic", "arithmetic_side_effects", "as_conversions", "indexing_slicing", "missing_docs"] {
+        assert!(lib.contains(lint), "finance/src/lib.rs must deny {lint}");
+    }
+}
+
+#[test]
+fn no_float_is_near_money() {
+    for folder in ["finance/src", "functions", "shared/src/store", "shared/src/edge"] {
+        for (name, text) in sources(folder) {
+            for (number, line) in text.lines().enumerate() {
+                let code = line.split("//").next().unwrap_or_default();
+                // The JSON reader must name the float that it throws away.
+                let float = ["f32", "f64"].iter().any(|word| code.contains(word));
+                assert!(!float || code.contains("fn visit_f64"), "{name}:{} names a float", number + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_store_says_bson() {
+    for folder in ["functions", "shared/src", "finance/src"] {
+        for (name, text) in sources(folder) {
+            let may = name.starts_with("shared/src/store/");
+            assert!(may || !text.contains("bson"), "{name} says bson");
+        }
+    }
+}
+
+#[test]
+fn only_the_problem_door_names_error_statuses() {
+    for (name, text) in sources("functions") {
+        for word in ["StatusCode::BAD_REQUEST", "StatusCode::NOT_FOUND", "StatusCode::CONFLICT", "StatusCode::INTERNAL"] {
+            assert!(!text.contains(word), "{name} names {word}");
+        }
+    }
+}
+
+#[test]
+fn each_function_has_its_template_events_and_readme_row() {
+    let (template, readme) = (read("template.yaml"), read("README.md"));
+    let makefile = read("Makefile");
+    let events: Vec<String> = fs::read_dir(root().join("events"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    for name in functions() {
+        for path in ["/api/", "/api/v1/"] {
+            assert!(template.contains(&format!("{path}{name}")), "template.yaml has no route {path}{name}");
+            let proxy = format!("{path}{name}/{{proxy+}}");
+            assert!(template.contains(&proxy), "template.yaml has no route {proxy}");
+        }
+        assert!(template.contains(&format!("target/lambda/{name}/")), "template.yaml builds no {name}");
+        let prefix = format!("{name}.");
+        assert!(events.iter().any(|event| event.starts_with(&prefix)), "events/ has none of {name}");
+        assert!(readme.contains(&format!("/{name}")), "README.md has no row for {name}");
+        assert!(makefile.contains(&format!(" {name}")), "the Makefile does not build {name}");
+        assert!(local::functions::NAMES.contains(&name.as_str()), "the local run does not mount {name}");
+        let main = read(&format!("functions/{name}/src/main.rs"));
+        assert_eq!(main.lines().count(), 4, "functions/{name}/src/main.rs is its four lines");
+    }
+}
+
+#[test]
+fn every_member_takes_the_workspace_lints_and_has_a_name_of_its_own() {
+    let metadata = metadata();
+    let mut binaries = BTreeSet::new();
+    for (name, package) in members(&metadata) {
+        let manifest = fs::read_to_string(&package.manifest_path).unwrap();
+        assert!(manifest.contains("[lints]\nworkspace = true"), "{name} does not take the workspace's lints");
+        for target in package.targets.iter().filter(|target| target.is_bin()) {
+            assert!(binaries.insert(target.name.clone()), "two binaries are called {}", target.name);
+        }
+    }
+}
+
+#[test]
+fn the_map_names_every_folder() {
+    let map = read("ARCHITECTURE.md");
+    let names = |folder: &str| -> Vec<String> {
+        let entries = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap());
+        let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir());
+        folders.map(|entry| entry.file_name().into_string().unwrap()).collect()
+    };
+    let ignored = ["target", ".git", ".local", "logs"];
+    for name in names(".").into_iter().filter(|name| !ignored.contains(&name.as_str())) {
+        assert!(map.contains(&format!("{name}/")), "ARCHITECTURE.md does not name {name}/");
+    }
+    for name in names("shared/src") {
+        assert!(map.contains(&format!("{name}/")), "ARCHITECTURE.md does not name shared/src/{name}/");
+    }
+    for (name, _) in sources("shared/src") {
+        let room = name.trim_start_matches("shared/src/");
+        if !room.contains('/') && room != "lib.rs" {
+            assert!(map.contains(room.trim_end_matches(".rs")), "ARCHITECTURE.md does not name shared/src/{room}");
+        }
+    }
+}
+
+#[test]
+fn every_module_says_what_it_owns() {
+    for folder in ["finance/src", "shared/src", "functions", "local/src", "tests"] {
+        for (name, text) in sources(folder) {
+            let owed = !name.ends_with("/main.rs") || name.starts_with("tests/");
+            assert!(!owed || text.starts_with("//!"), "{name} does not begin with //!");
+        }
+    }
+}
+
+#[test]
+fn a_test_named_by_the_map_exists() {
+    let map = read("ARCHITECTURE.md");
+    let own = read("tests/it/architecture.rs");
+    for word in map.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')) {
+        if let Some(test) = word.strip_prefix("architecture::") {
+            assert!(own.contains(&format!("fn {test}()")), "ARCHITECTURE.md names architecture::{test}");
+        }
+    }
+}
