@@ -1,5 +1,19 @@
-//! One binary for every test that needs the whole API or the whole workspace.
+//! One binary for every test that needs the whole API or the whole workspace. Names are sentences; a test has a database of
+//! its own and waits for nothing but answers.
 
+mod accounts;
 mod architecture;
+mod auth;
+mod categories;
+mod cors;
 mod crash;
+mod financial_health;
+mod golden;
+mod health;
+mod isolation;
+mod ledger;
+mod logs;
 mod matrix;
+mod rate_limit;
+mod store;
+mod transactions;

@@ -49,6 +49,11 @@ problem_types! {
     BodyTooLarge = "body_too_large", 413, "The body is larger than this route takes";
     UnsupportedMediaType = "unsupported_media_type", 415, "The content type is not application/json";
     InvalidFields = "invalid_fields", 422, "Some values are not valid";
+    InvalidText = "invalid_text", 422, "Some text holds control characters";
+    PasswordTooCommon = "password_too_common", 422, "The password is among those that are tried first";
+    CurrencyMismatch = "currency_mismatch", 422, "The currency is not the account's";
+    CategoryKindMismatch = "category_kind", 422, "The category is of the other kind";
+    AccountRequired = "account_required", 422, "There is no account that is not archived";
     IdempotencyKeyReused = "idempotency_key_reused", 422, "The key was used with another request";
     RateLimited = "rate_limited", 429, "Too many requests";
     LoginDelayed = "login_delayed", 429, "Too many failed logins of this account";
@@ -113,9 +118,13 @@ impl Problem {
         self
     }
 
-    /// 422 with every bad field.
+    /// 422 with every bad field. Where one kind of refusal is all there is, and it has a type of its own, the problem is
+    /// of that type.
     pub fn fields(errors: Vec<FieldError>) -> Self {
-        Self { errors, ..Self::new(ProblemType::InvalidFields) }
+        let first = errors.first().map(|error| error.code);
+        let same = errors.iter().all(|error| Some(error.code) == first);
+        let own = ProblemType::ALL.iter().find(|kind| same && kind.status() == 422 && Some(kind.code()) == first);
+        Self { kind: *own.unwrap_or(&ProblemType::InvalidFields), errors, ..Self::new(ProblemType::InvalidFields) }
     }
 
     /// 422 with one bad field.
@@ -202,5 +211,39 @@ impl From<WriteError> for Problem {
             WriteError::UserGone => Problem::new(ProblemType::Unauthenticated),
             WriteError::Store(error) => error.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_snake_case() {
+        let mut seen = std::collections::BTreeSet::new();
+        for kind in ProblemType::ALL {
+            assert!(seen.insert(kind.code()), "{} stands twice", kind.code());
+            assert!(kind.code().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+            assert!((400..600).contains(&kind.status()));
+        }
+    }
+
+    #[test]
+    fn one_kind_of_refusal_names_the_problem_and_several_do_not() {
+        let error = |code| FieldError::new("/x", code, "");
+        let kind = |codes: &[&'static str]| Problem::fields(codes.iter().map(|code| error(code)).collect()).kind;
+        assert_eq!(kind(&["currency_mismatch"]), ProblemType::CurrencyMismatch);
+        assert_eq!(kind(&["invalid_text", "invalid_text"]), ProblemType::InvalidText);
+        assert_eq!(kind(&["currency_mismatch", "required"]), ProblemType::InvalidFields);
+        assert_eq!(kind(&["required"]), ProblemType::InvalidFields);
+        assert_eq!(kind(&[]), ProblemType::InvalidFields);
+    }
+
+    #[test]
+    fn a_cause_is_told_to_the_log_and_not_to_the_client() {
+        let cause = StoreError::Corrupt("users.secret".into());
+        let problem = Problem::from(cause);
+        assert!(problem.cause_chain().unwrap().contains("users.secret"));
+        assert!(!String::from_utf8(problem.document("id")).unwrap().contains("users.secret"));
     }
 }
