@@ -97,8 +97,15 @@ mod tests {
         let names: BTreeSet<_> = DEFAULT_CATEGORIES.iter().map(|c| c.name).collect();
         assert_eq!(names.len(), 16);
         let essential: Vec<_> = DEFAULT_CATEGORIES.iter().filter(|c| c.essential).map(|c| c.name).collect();
-        let expected =
-            ["Housing", "Transportation", "Food & Dining", "Healthcare", "Education", "Utilities", "Insurance"];
+        let expected = [
+            "Housing",
+            "Transportation",
+            "Food & Dining",
+            "Healthcare",
+            "Education",
+            "Utilities",
+            "Insurance",
+        ];
         assert_eq!(essential, expected);
         assert!(DEFAULT_CATEGORIES.iter().all(|c| !c.essential || c.kind == CategoryKind::Expense));
     }

@@ -134,7 +134,10 @@ mod tests {
 
     #[test]
     fn nothing_else_is_a_currency() {
-        for code in ["", "US", "USDX", "usd", "Usd", " USD", "USD ", "XXX", "XTS", "XAU", "XDR", "DEM", "HRK", "BGN", "BTC"] {
+        for code in [
+            "", "US", "USDX", "usd", "Usd", " USD", "USD ", "XXX", "XTS", "XAU", "XDR", "DEM", "HRK", "BGN",
+            "BTC",
+        ] {
             assert_eq!(Currency::parse(code), None, "{code:?}");
         }
     }

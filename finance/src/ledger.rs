@@ -224,7 +224,11 @@ impl Effects {
 ///
 /// # Errors
 /// [`Overflow`].
-pub fn account_movement(effects: &Effects, account: AccountId, opening: Option<Date>) -> Result<i64, Overflow> {
+pub fn account_movement(
+    effects: &Effects,
+    account: AccountId,
+    opening: Option<Date>,
+) -> Result<i64, Overflow> {
     let from = DayKey { account, date: opening.unwrap_or(Date::MIN) };
     let to = DayKey { account, date: Date::MAX };
     effects.days.range(from..=to).try_fold(0, |moved, (_, day)| sum(moved, day.net))

@@ -133,9 +133,16 @@ mod tests {
     use proptest::prelude::*;
 
     const FOOD: Option<CategoryFacts> = Some(CategoryFacts { kind: CategoryKind::Expense, essential: true });
-    const SALARY: Option<CategoryFacts> = Some(CategoryFacts { kind: CategoryKind::Income, essential: false });
+    const SALARY: Option<CategoryFacts> =
+        Some(CategoryFacts { kind: CategoryKind::Income, essential: false });
 
-    fn row(key: &str, code: &str, kind: TransactionType, category: Option<CategoryFacts>, amount: i128) -> SummaryRow {
+    fn row(
+        key: &str,
+        code: &str,
+        kind: TransactionType,
+        category: Option<CategoryFacts>,
+        amount: i128,
+    ) -> SummaryRow {
         SummaryRow {
             key: key.to_owned(),
             label: key.to_uppercase(),
@@ -173,8 +180,11 @@ mod tests {
                 ("b".to_owned(), "B".to_owned(), "USD", 0, -40, 40, 1),
             ]
         );
-        let lines: Vec<_> =
-            totals(&rows).unwrap().iter().map(|t| (t.currency.code(), t.income, t.expense, t.net, t.count)).collect();
+        let lines: Vec<_> = totals(&rows)
+            .unwrap()
+            .iter()
+            .map(|t| (t.currency.code(), t.income, t.expense, t.net, t.count))
+            .collect();
         assert_eq!(lines, [("EUR", 0, 7, -7, 1), ("USD", 1050, 160, 890, 5)]);
     }
 

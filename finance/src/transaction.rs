@@ -226,7 +226,11 @@ impl Rejections {
     /// The rules of income and expenses.
     fn flow(&mut self, draft: &TransactionDraft, category: &impl Fn(CategoryId) -> Option<CategoryFacts>) {
         if draft.transfer_account.is_some() {
-            self.add("/transferAccountId", "transfer_account_forbidden", "only a transfer has another account");
+            self.add(
+                "/transferAccountId",
+                "transfer_account_forbidden",
+                "only a transfer has another account",
+            );
         }
         if draft.transfer_amount_minor.is_some() {
             self.add("/transferAmount", "transfer_amount_forbidden", "only a transfer has a second amount");
@@ -238,7 +242,11 @@ impl Rejections {
             return;
         }
         if draft.category_id.is_some() {
-            self.add("/categoryId", "category_with_splits", "a split transaction has its categories in the splits");
+            self.add(
+                "/categoryId",
+                "category_with_splits",
+                "a split transaction has its categories in the splits",
+            );
         }
         if draft.splits.len() > SPLITS_MAX {
             self.add("/splits", "too_many_splits", format!("at most {SPLITS_MAX} splits"));
@@ -373,7 +381,8 @@ mod tests {
         for kind in [TransactionType::Income, TransactionType::Expense, TransactionType::Transfer] {
             assert_eq!(TransactionType::parse(kind.as_str()), Some(kind));
         }
-        for status in [TransactionStatus::Pending, TransactionStatus::Cleared, TransactionStatus::Reconciled] {
+        for status in [TransactionStatus::Pending, TransactionStatus::Cleared, TransactionStatus::Reconciled]
+        {
             assert_eq!(TransactionStatus::parse(status.as_str()), Some(status));
         }
         assert_eq!(TransactionType::parse("Income"), None);
@@ -401,8 +410,7 @@ mod tests {
 
     #[test]
     fn a_refund_is_income_in_an_expense_category_but_the_reverse_is_refused() {
-        let refund =
-            TransactionDraft { category_id: Some(category(FOOD)), ..draft(TransactionType::Income) };
+        let refund = TransactionDraft { category_id: Some(category(FOOD)), ..draft(TransactionType::Income) };
         check(refund, &[]);
         let salary = Some(category(SALARY));
         check(TransactionDraft { category_id: salary, ..draft(TransactionType::Income) }, &[]);

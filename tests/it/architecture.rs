@@ -62,7 +62,8 @@ fn functions_do_not_depend_on_each_other() {
     let members = members(&metadata);
     let functions = functions();
     for name in &functions {
-        let package = members.get(name).unwrap_or_else(|| panic!("functions/{name} is no package of that name"));
+        let package =
+            members.get(name).unwrap_or_else(|| panic!("functions/{name} is no package of that name"));
         let others: Vec<_> = dependencies(package).intersection(&functions).cloned().collect();
         assert!(others.is_empty(), "{name} depends on {others:?}");
     }
@@ -92,14 +93,19 @@ fn finance_can_do_no_io() {
     let metadata = metadata();
     let finance = members(&metadata)["finance"];
     let allowed = ["jiff", "uuid", "thiserror"].map(str::to_owned);
-    assert!(dependencies(finance).is_subset(&BTreeSet::from(allowed)), "finance depends on more than pure crates");
+    assert!(
+        dependencies(finance).is_subset(&BTreeSet::from(allowed)),
+        "finance depends on more than pure crates"
+    );
     for (name, text) in sources("finance/src") {
         for word in ["std::fs", "std::net", "std::env", "std::time", "async ", "println!", "Timestamp::now"] {
             assert!(!text.contains(word), "{name} says {word}");
         }
     }
     let lib = read("finance/src/lib.rs");
-    for lint in ["float_arithmetic", "arithmetic_side_effects", "as_conversions", "indexing_slicing", "missing_docs"] {
+    for lint in
+        ["float_arithmetic", "arithmetic_side_effects", "as_conversions", "indexing_slicing", "missing_docs"]
+    {
         assert!(lib.contains(lint), "finance/src/lib.rs must deny {lint}");
     }
 }
@@ -131,7 +137,12 @@ fn only_the_store_says_bson() {
 #[test]
 fn only_the_problem_door_names_error_statuses() {
     for (name, text) in sources("functions") {
-        for word in ["StatusCode::BAD_REQUEST", "StatusCode::NOT_FOUND", "StatusCode::CONFLICT", "StatusCode::INTERNAL"] {
+        for word in [
+            "StatusCode::BAD_REQUEST",
+            "StatusCode::NOT_FOUND",
+            "StatusCode::CONFLICT",
+            "StatusCode::INTERNAL",
+        ] {
             assert!(!text.contains(word), "{name} names {word}");
         }
     }
@@ -193,7 +204,10 @@ fn the_map_names_every_folder() {
     for (name, _) in sources("shared/src") {
         let room = name.trim_start_matches("shared/src/");
         if !room.contains('/') && room != "lib.rs" {
-            assert!(map.contains(room.trim_end_matches(".rs")), "ARCHITECTURE.md does not name shared/src/{room}");
+            assert!(
+                map.contains(room.trim_end_matches(".rs")),
+                "ARCHITECTURE.md does not name shared/src/{room}"
+            );
         }
     }
 }

@@ -6,8 +6,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::json;
-use tests::proxy::{Proxy, Stop};
 use tests::app::{Answer, TestApp, User};
+use tests::proxy::{Proxy, Stop};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
@@ -64,7 +64,8 @@ async fn scene(write: Write) -> Scene {
 impl Scene {
     /// Starts the process that writes, its MongoDB behind the proxy.
     async fn writer(&self, proxy: &Proxy) -> Child {
-        let uri = format!("mongodb://127.0.0.1:{}/?directConnection=true&serverMonitoringMode=poll", proxy.port);
+        let uri =
+            format!("mongodb://127.0.0.1:{}/?directConnection=true&serverMonitoringMode=poll", proxy.port);
         let mut child = Command::new(env!("CARGO_BIN_EXE_crash_writer"))
             .envs(self.app.variables())
             .env("MONGODB_URI", uri)

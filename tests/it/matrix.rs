@@ -4,7 +4,10 @@ use serde_json::json;
 use tests::app::{Answer, TestApp, User, event, random_ip};
 
 const HEADERS: &[(&str, &str)] = &[
-    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    (
+        "content-security-policy",
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
     ("strict-transport-security", "max-age=31536000; includeSubDomains"),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
@@ -48,7 +51,14 @@ fn takes_body(method: &str, path: &str) -> bool {
     matches!(method, "POST" | "PATCH" | "PUT") && !optional
 }
 
-async fn call(app: &TestApp, user: &User, method: &str, target: &str, content_type: &str, body: &str) -> Answer {
+async fn call(
+    app: &TestApp,
+    user: &User,
+    method: &str,
+    target: &str,
+    content_type: &str,
+    body: &str,
+) -> Answer {
     let bearer = format!("Bearer {}", user.access);
     let headers = [("authorization", bearer.as_str()), ("content-type", content_type)];
     app.send(&event(method, target, &user.ip, &headers, Some(body))).await
@@ -97,7 +107,8 @@ async fn every_route_answers_under_both_bases_with_the_owed_headers() {
         let mut statuses = Vec::new();
         for base in ["/api/v1", "/api"] {
             let target = format!("{base}{}", path(route.path));
-            let answer = app.send(&event(method, &target, &user.ip, &[("authorization", &bearer)], None)).await;
+            let answer =
+                app.send(&event(method, &target, &user.ip, &[("authorization", &bearer)], None)).await;
             assert_owed_headers(&answer, &target);
             statuses.push(answer.status);
             let head = app.send(&event("HEAD", &target, &user.ip, &[("authorization", &bearer)], None)).await;
@@ -111,7 +122,8 @@ async fn every_route_answers_under_both_bases_with_the_owed_headers() {
 async fn an_unknown_path_is_404_and_an_unknown_method_is_405_with_allow() {
     let app = TestApp::start().await;
     let user = app.register().await;
-    for target in ["/api/v1/nothing", "/nothing", "/", "/api/v1", "/api/v1/accounts/x/y", "/api/v2/accounts"] {
+    for target in ["/api/v1/nothing", "/nothing", "/", "/api/v1", "/api/v1/accounts/x/y", "/api/v2/accounts"]
+    {
         let answer = app.send(&event("GET", target, &random_ip(), &[], None)).await;
         assert_problem(&answer, 404, "not_found", target);
     }
@@ -163,8 +175,18 @@ async fn a_bad_body_is_judged_in_the_contracts_order() {
     let user = app.register().await;
     let deep = format!("{{\"a\":{}{}}}", "[".repeat(40), "]".repeat(40));
     let malformed = [
-        "", " ", "{", "{}x", "nul", "{\"a\":1,\"a\":2}", "{\"a\":{\"b\":1,\"b\":2}}", "{'a':1}", "{\"a\":\"\\ud800\"}",
-        "{\"a\":01}", "[1,]", &deep,
+        "",
+        " ",
+        "{",
+        "{}x",
+        "nul",
+        "{\"a\":1,\"a\":2}",
+        "{\"a\":{\"b\":1,\"b\":2}}",
+        "{'a':1}",
+        "{\"a\":\"\\ud800\"}",
+        "{\"a\":01}",
+        "[1,]",
+        &deep,
     ];
     for (_, route) in app.operations() {
         let method = route.method.as_str();
@@ -200,8 +222,11 @@ async fn a_bad_body_is_judged_in_the_contracts_order() {
 #[tokio::test]
 async fn a_request_id_is_kept_only_if_it_is_one() {
     let app = TestApp::start().await;
-    for (given, kept) in [("abcdEFGH-1234", true), ("short", false), ("has space in it", false), ("under_score_1", false)] {
-        let answer = app.send(&event("GET", "/api/v1/health", &random_ip(), &[("x-request-id", given)], None)).await;
+    for (given, kept) in
+        [("abcdEFGH-1234", true), ("short", false), ("has space in it", false), ("under_score_1", false)]
+    {
+        let answer =
+            app.send(&event("GET", "/api/v1/health", &random_ip(), &[("x-request-id", given)], None)).await;
         assert_eq!(answer.header("x-request-id") == Some(given), kept, "{given}");
     }
 }

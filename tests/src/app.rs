@@ -191,7 +191,8 @@ impl TestApp {
 
     /// Every operation with the function that answers it.
     pub fn operations(&self) -> Vec<(&'static str, RouteInfo)> {
-        let all = self.functions.iter().flat_map(|f| f.routes.iter().map(move |route| (f.name, route.clone())));
+        let all =
+            self.functions.iter().flat_map(|f| f.routes.iter().map(move |route| (f.name, route.clone())));
         all.collect()
     }
 
@@ -301,7 +302,8 @@ impl TestApp {
         for (name, value) in extra.as_object().cloned().unwrap_or_default() {
             body[name] = value;
         }
-        let answer = self.send(&event("POST", "/api/v1/auth/register", &ip, &[], Some(&body.to_string()))).await;
+        let answer =
+            self.send(&event("POST", "/api/v1/auth/register", &ip, &[], Some(&body.to_string()))).await;
         assert_eq!(answer.status, 201, "{}", answer.json);
         user_of(&answer, email, ip)
     }

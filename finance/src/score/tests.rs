@@ -5,6 +5,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::calendar::parse_date;
+use crate::category::CategoryFacts;
+use crate::id::CategoryId;
+use crate::score::components::PILLARS;
 
 fn usd() -> Currency {
     Currency::parse("USD").unwrap()
@@ -44,7 +47,7 @@ fn input(as_of: &str, months: &[(i64, i64, i64)]) -> ScoreInput {
 
 fn points(score: &Score, name: &str) -> (Option<i64>, Option<i64>, Option<&'static str>) {
     let components = score.pillars.iter().flat_map(|pillar| &pillar.components);
-    let found = components.into_iter().find(|component| component.spec.label == name).unwrap();
+    let found = components.into_iter().find(|component| component.name == name).unwrap();
     (found.value, found.points, found.reason)
 }
 
@@ -62,14 +65,21 @@ fn a_worked_example() {
     assert_eq!(points(&score, "runway"), (None, None, Some("not_available")));
     assert_eq!(score.pillars[0].points, Some(7916));
     assert_eq!((score.score, score.grade, score.reason), (Some(90), Some(Grade::A), None));
-    assert_eq!((score.coverage, score.confidence()), (3750, "low"));
+    assert_eq!((score.coverage_bps, score.confidence.as_str()), (3750, "low"));
     let window = score.window.unwrap();
-    assert_eq!((window.from.to_string(), window.to.to_string(), window.months), ("2026-01".into(), "2026-06".into(), 6));
+    assert_eq!(
+        (window.from.to_string(), window.to.to_string(), window.months),
+        ("2026-01".into(), "2026-06".into(), 6)
+    );
     // To 20 % margin: spending of 2,400.00, so 300.00 less. To half on essentials: a ratio that floors to 5000 bps, so
     // anything under 0.5001 * 18000 = 9001.80: at most 1,500.29 a month, 299.71 less.
-    let actions: Vec<_> = score.actions.iter().map(|a| (a.component, a.change.minor(), a.gain)).collect();
+    let per_month = |minor| ActionChange::PerMonth(Money::new(minor, usd()));
+    let actions: Vec<_> = score.actions.iter().map(|a| (a.component, a.change, a.gain)).collect();
     // Less on essentials lifts the margin too: spend 9999, score 100; 300.00 less on anything: 8750, score 94.
-    assert_eq!(actions, [("essentials_load", -29_971, 10), ("margin", -30_000, 4)]);
+    assert_eq!(
+        actions,
+        [("essentials_load", per_month(-29_971), Some(10)), ("margin", per_month(-30_000), Some(4))]
+    );
 }
 
 #[test]
@@ -97,7 +107,7 @@ fn missing_is_missing_and_the_reasons_come_in_order() {
         assert_eq!(scored.pillars.iter().map(|pillar| pillar.components.len()).sum::<usize>(), 9);
     }
     let none = score(&ScoreInput { first_transaction: None, ..input("2026-07-15", &[]) });
-    assert_eq!((none.window, none.coverage, none.reason), (None, 0, Some(Reason::ShortHistory)));
+    assert_eq!((none.window, none.coverage_bps, none.reason), (None, 0, Some(Reason::ShortHistory)));
     assert_eq!(points(&none, "margin"), (None, None, Some("empty_window")));
 }
 
@@ -136,7 +146,11 @@ fn other_currencies_stay_out_and_are_named() {
     let mut input = input("2026-07-15", &[(1000, 500, 0); 6]);
     let before = score(&input);
     let eur = Currency::parse("EUR").unwrap();
-    input.months.push(MonthRow { currency: eur, transactions: 4, ..row(Month::parse("2026-06").unwrap(), FUN, 0, 9) });
+    input.months.push(MonthRow {
+        currency: eur,
+        transactions: 4,
+        ..row(Month::parse("2026-06").unwrap(), FUN, 0, 9)
+    });
     let after = score(&input);
     assert_eq!(after.excluded, [(eur, 4)]);
     assert_eq!(after.pillars, before.pillars);
@@ -144,9 +158,11 @@ fn other_currencies_stay_out_and_are_named() {
 
 #[test]
 fn every_curve_is_sound_and_every_pillar_has_its_components() {
-    assert!(COMPONENTS.iter().all(|spec| spec.curve.is_sound()));
-    let counts: Vec<_> = PILLARS.iter().map(|p| COMPONENTS.iter().filter(|c| c.pillar == *p).count()).collect();
+    assert!(PILLARS.iter().flat_map(|pillar| pillar.components).all(|component| component.curve.is_sound()));
+    let counts: Vec<_> = PILLARS.iter().map(|pillar| pillar.components.len()).collect();
     assert_eq!(counts, [2, 2, 3, 2]);
+    let described: usize = method().pillars.iter().map(|pillar| pillar.components.len()).sum();
+    assert_eq!(described, 9);
 }
 
 fn months() -> impl Strategy<Value = Vec<(i64, i64, i64)>> {
@@ -159,7 +175,7 @@ proptest! {
     fn a_score_is_from_0_to_100_and_its_parts_are_in_range(months in months()) {
         let scored = score(&input("2026-07-15", &months));
         prop_assert!(scored.score.is_none_or(|score| (0..=100).contains(&score)));
-        prop_assert!((0..=10_000).contains(&scored.coverage));
+        prop_assert!((0..=10_000).contains(&scored.coverage_bps));
         for component in scored.pillars.iter().flat_map(|pillar| &pillar.components) {
             prop_assert!(component.points.is_none_or(|points| (0..=10_000).contains(&points)));
             prop_assert_eq!(component.points.is_none(), component.reason.is_some());
@@ -179,24 +195,22 @@ proptest! {
     #[test]
     fn an_action_reaches_its_anchor_and_less_does_not(months in months()) {
         let input = input("2026-07-15", &months);
-        let series = Series::of(&input, window(input.as_of, input.first_transaction));
         for action in score(&input).actions {
-            let spec = COMPONENTS.iter().find(|spec| spec.label == action.component).unwrap();
-            let reached = |change: i64| {
-                measure(spec.name, &series.with(action.lever, change)).ok().map(|value| spec.curve.at(value))
+            let (Some(kind), ActionChange::PerMonth(change)) = (action.lever, action.change) else { continue };
+            let reached = |minor: i64| {
+                let changed = simulate(&input, &[Change { kind, amount_minor: minor }]);
+                points(&changed, action.component).1
             };
-            prop_assert!(reached(action.change.minor()).unwrap() >= action.target_points);
-            prop_assert!(reached(action.change.minor() + 1).unwrap() < action.target_points);
+            prop_assert!(reached(change.minor()).unwrap() >= action.points);
+            prop_assert!(reached(change.minor() + 1).unwrap() < action.points);
         }
     }
 
     #[test]
     fn less_spending_never_lowers_the_margin(months in months(), less in 0i64..1_000_000) {
         let input = input("2026-07-15", &months);
-        let series = Series::of(&input, window(input.as_of, input.first_transaction));
-        let points = |series: &Series| {
-            measure(ComponentName::Margin, series).ok().map(|value| COMPONENTS[0].curve.at(value))
-        };
-        prop_assert!(points(&series.with(Lever::MonthlySpending, -less)) >= points(&series));
+        let change = Change { kind: ChangeKind::MonthlySpending, amount_minor: -less };
+        let margin = |score: &Score| points(score, "margin").1;
+        prop_assert!(margin(&simulate(&input, &[change])) >= margin(&score(&input)));
     }
 }

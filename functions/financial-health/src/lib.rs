@@ -16,7 +16,7 @@ use shared::edge::{Function, Principal, Problem, ProblemType, RouteInfo, Routes,
 use shared::store::score::ScoreFacts;
 use shared::store::users::Users;
 
-pub use method::{ComponentMethodView, MethodView};
+pub use method::{ComponentMethodView, MethodView, PillarMethodView, ThresholdView};
 pub use view::{
     ActionView, ComponentView, ExcludedView, InputView, MissingView, PillarView, ScoreView, WindowView,
 };

@@ -1,7 +1,7 @@
 //! A score as clients see it.
 
 use finance::money::Money;
-use finance::score::{Component, DISCLAIMER, InputValue, METHOD, Pillar, Score};
+use finance::score::{Action, ActionChange, Component, InputValue, Pillar, Score, method};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -64,32 +64,51 @@ pub struct ComponentView {
 #[serde(untagged)]
 pub enum InputView {
     #[serde(rename_all = "camelCase")]
-    Money { amount: String, amount_minor: i64, currency: &'static str },
-    Count { count: i64 },
+    Money {
+        amount: String,
+        amount_minor: i64,
+        currency: &'static str,
+    },
+    Count {
+        count: i64,
+    },
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActionView {
     pub component: &'static str,
-    /// What to change, by the names of the simulation's changes.
-    pub kind: &'static str,
-    /// By how much a month.
-    pub amount: String,
-    pub amount_minor: i64,
-    pub currency: &'static str,
-    pub target_value: i64,
-    pub target_points: i64,
-    /// Whole points of the score.
-    pub gain: i64,
+    /// What to change, by the names of the simulation's changes; absent where money does not move it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
+    /// By how much, each month or once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount_minor: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<&'static str>,
+    /// `month`, or `once`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per: Option<&'static str>,
+    /// By how much in the component's own unit, where money does not move it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_change: Option<i64>,
+    /// The component's value now, and the anchor to reach.
+    pub value: i64,
+    pub anchor: i64,
+    /// The anchor's points.
+    pub points: i64,
+    /// Whole points of the score; `null` without a score.
+    pub gain: Option<i64>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MissingView {
-    pub component: &'static str,
+    pub what: &'static str,
+    pub components: Vec<&'static str>,
     /// Basis points of coverage gained.
     pub coverage: i64,
-    pub add: &'static str,
     pub call: &'static str,
 }
 
@@ -110,39 +129,26 @@ fn money(money: Money) -> InputView {
 impl ScoreView {
     pub fn new(score: &Score, knowledge: i64) -> Self {
         Self {
-            score: score.score,
+            score: score.score.map(i64::from),
             grade: score.grade.map(|grade| grade.as_str()),
-            method: METHOD,
+            method: score.method,
             as_of: score.as_of.to_string(),
             window: score.window.map(|window| WindowView {
                 from: window.from.to_string(),
                 to: window.to.to_string(),
                 months: window.months,
             }),
-            coverage: score.coverage,
-            confidence: score.confidence(),
+            coverage: score.coverage_bps,
+            confidence: score.confidence.as_str(),
             pillars: score.pillars.iter().map(pillar).collect(),
-            actions: score
-                .actions
-                .iter()
-                .map(|action| ActionView {
-                    component: action.component,
-                    kind: action.lever.as_str(),
-                    amount: action.change.to_decimal(),
-                    amount_minor: action.change.minor(),
-                    currency: action.change.currency().code(),
-                    target_value: action.target_value,
-                    target_points: action.target_points,
-                    gain: action.gain,
-                })
-                .collect(),
+            actions: score.actions.iter().map(action).collect(),
             missing: score
                 .missing
                 .iter()
                 .map(|missing| MissingView {
-                    component: missing.component,
-                    coverage: missing.coverage,
-                    add: missing.add,
+                    what: missing.what,
+                    components: missing.components.clone(),
+                    coverage: missing.coverage_bps,
                     call: missing.call,
                 })
                 .collect(),
@@ -156,7 +162,7 @@ impl ScoreView {
                 .collect(),
             reason: score.reason.map(|reason| reason.as_str()),
             knowledge,
-            disclaimer: DISCLAIMER,
+            disclaimer: method().disclaimer,
         }
     }
 }
@@ -169,14 +175,34 @@ fn pillar(pillar: &Pillar) -> PillarView {
     }
 }
 
+fn action(action: &Action) -> ActionView {
+    let (money, per, value_change) = match action.change {
+        ActionChange::PerMonth(money) => (Some(money), Some("month"), None),
+        ActionChange::Stock(money) => (Some(money), Some("once"), None),
+        ActionChange::Value(change) => (None, None, Some(change)),
+    };
+    ActionView {
+        component: action.component,
+        kind: action.lever.map(|lever| lever.as_str()),
+        amount: money.map(|money| money.to_decimal()),
+        amount_minor: money.map(|money| money.minor()),
+        currency: money.map(|money| money.currency().code()),
+        per,
+        value_change,
+        value: action.value,
+        anchor: action.anchor,
+        points: action.points,
+        gain: action.gain,
+    }
+}
+
 fn component(component: &Component) -> ComponentView {
-    let spec = component.spec;
     ComponentView {
-        name: spec.label,
+        name: component.name,
         points: component.points,
         value: component.value,
-        unit: spec.unit.as_str(),
-        anchors: spec.curve.anchors().iter().map(|(x, points)| [*x, *points]).collect(),
+        unit: component.unit.as_str(),
+        anchors: component.anchors.iter().map(|(x, points)| [*x, *points]).collect(),
         basis: component.basis.as_str(),
         inputs: component
             .inputs
@@ -189,7 +215,7 @@ fn component(component: &Component) -> ComponentView {
                 (*name, view)
             })
             .collect(),
-        source: spec.source,
+        source: component.source,
         reason: component.reason,
     }
 }

@@ -123,8 +123,13 @@ impl Problem {
     pub fn fields(errors: Vec<FieldError>) -> Self {
         let first = errors.first().map(|error| error.code);
         let same = errors.iter().all(|error| Some(error.code) == first);
-        let own = ProblemType::ALL.iter().find(|kind| same && kind.status() == 422 && Some(kind.code()) == first);
-        Self { kind: *own.unwrap_or(&ProblemType::InvalidFields), errors, ..Self::new(ProblemType::InvalidFields) }
+        let own =
+            ProblemType::ALL.iter().find(|kind| same && kind.status() == 422 && Some(kind.code()) == first);
+        Self {
+            kind: *own.unwrap_or(&ProblemType::InvalidFields),
+            errors,
+            ..Self::new(ProblemType::InvalidFields)
+        }
     }
 
     /// 422 with one bad field.
@@ -231,7 +236,8 @@ mod tests {
     #[test]
     fn one_kind_of_refusal_names_the_problem_and_several_do_not() {
         let error = |code| FieldError::new("/x", code, "");
-        let kind = |codes: &[&'static str]| Problem::fields(codes.iter().map(|code| error(code)).collect()).kind;
+        let kind =
+            |codes: &[&'static str]| Problem::fields(codes.iter().map(|code| error(code)).collect()).kind;
         assert_eq!(kind(&["currency_mismatch"]), ProblemType::CurrencyMismatch);
         assert_eq!(kind(&["invalid_text", "invalid_text"]), ProblemType::InvalidText);
         assert_eq!(kind(&["currency_mismatch", "required"]), ProblemType::InvalidFields);

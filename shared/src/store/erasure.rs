@@ -33,7 +33,7 @@ impl Store {
             user,
             Arc::new(move |tx| {
                 Box::pin(async move {
-                    tx.next_knowledge(0).await?;
+                    tx.meet_other_writes().await?;
                     let id = doc! {"_id": uuid_of(tx.user.uuid())};
                     let mine = doc! {"userId": uuid_of(tx.user.uuid())};
                     tx.collection(super::users::USERS)

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use finance::id::{CategoryId, TransactionId, UserId};
 use finance::ledger::{Effects, Overflow};
 use mongodb::bson::{self, Document, doc};
-use mongodb::options::ReturnDocument;
 
 use super::accounts::{self, Account};
 use super::categories::{self, Category};
@@ -206,13 +205,6 @@ impl Store {
 }
 
 async fn audit(tx: &mut Tx) -> Result<Audit, TxError> {
-    // Touching the counter makes this transaction see every write that was acknowledged before it.
-    let filter = doc! {"_id": uuid_of(tx.user.uuid())};
-    tx.collection(super::users::LEDGERS)
-        .find_one_and_update(filter, doc! {"$inc": {"knowledge": 0_i64}})
-        .return_document(ReturnDocument::After)
-        .session(&mut tx.session)
-        .await?;
     let mine = doc! {"userId": uuid_of(tx.user.uuid())};
     let mut expected = Effects::default();
     let mut result = Audit::default();

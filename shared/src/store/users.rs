@@ -9,7 +9,7 @@ use mongodb::IndexModel;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{self, Binary, doc};
 use mongodb::error::{ErrorKind, WriteFailure};
-use mongodb::options::{IndexOptions, ReturnDocument};
+use mongodb::options::IndexOptions;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{self, Account};
@@ -185,7 +185,7 @@ impl Users {
                 Arc::new(move |tx| {
                     let (fresh, change) = (fresh.clone(), change.clone());
                     Box::pin(async move {
-                        tx.next_knowledge(0).await?;
+                        tx.meet_other_writes().await?;
                         let filter = doc! {"_id": uuid_of(tx.user.uuid())};
                         let users = tx.db.collection::<UserDoc>(USERS);
                         let found = users.find_one(filter.clone()).session(&mut tx.session).await?;
@@ -239,38 +239,52 @@ fn guard_id(identifier: [u8; 32]) -> Binary {
     Binary { subtype: BinarySubtype::Generic, bytes: identifier.to_vec() }
 }
 
+/// How often an attempt is tried again that met another one of the same identifier in the act.
+const RESERVATION_TRIES: u32 = 20;
+
 async fn reserve(store: &Store, identifier: [u8; 32]) -> Result<Reservation, StoreError> {
     let guards = store.collection(GUARDS).await?;
-    let now = store.now_ms();
-    // One atomic step, so that parallel attempts cannot share a reservation.
-    let counted = doc! {"$add": [{"$ifNull": ["$failures", 0_i64]}, 1_i64]};
-    let delay = doc! {"$cond": [
-        {"$lt": ["$failures", FREE_FAILURES]},
-        0_i64,
-        {"$min": [
-            {"$multiply": [1000_i64, {"$toLong": {"$pow": [2, {"$min": [{"$subtract": ["$failures", FREE_FAILURES]}, 12_i64]}]}}]},
-            DELAY_MAX_MS,
-        ]},
-    ]};
-    let steps = vec![
-        doc! {"$set": {"failures": counted}},
-        doc! {"$set": {"notBefore": {"$add": [now, delay]}, "expiresAt": {"$toDate": now.saturating_add(24 * DELAY_MAX_MS)}}},
-    ];
-    let filter = doc! {"_id": guard_id(identifier), "$or": [
-        {"notBefore": {"$exists": false}}, {"notBefore": {"$lte": now}},
-    ]};
-    let reserved =
-        guards.find_one_and_update(filter, steps).upsert(true).return_document(ReturnDocument::After).await;
-    match reserved {
-        Ok(_) => Ok(Reservation::Granted),
-        // The guard exists and its time has not come: the upsert met it.
-        Err(error) if is_duplicate_key(&error) => {
-            let guard = guards.find_one(doc! {"_id": guard_id(identifier)}).await?;
-            let not_before = guard.and_then(|guard| guard.get_i64("notBefore").ok()).unwrap_or(now);
-            Ok(Reservation::Delayed { wait_ms: not_before.saturating_sub(now).max(1) })
+    for _ in 0..RESERVATION_TRIES {
+        let now = store.now_ms();
+        match guards
+            .find_one_and_update(
+                doc! {"_id": guard_id(identifier), "$or": [
+                    {"notBefore": {"$exists": false}}, {"notBefore": {"$lte": now}},
+                ]},
+                reservation_steps(now),
+            )
+            .upsert(true)
+            .await
+        {
+            Ok(_) => return Ok(Reservation::Granted),
+            // The guard is there and did not match: its time has not come, or another attempt made it just now.
+            Err(error) if is_duplicate_key(&error) => {
+                let guard = guards.find_one(doc! {"_id": guard_id(identifier)}).await?;
+                let not_before = guard.and_then(|guard| guard.get_i64("notBefore").ok()).unwrap_or(now);
+                let wait_ms = not_before.saturating_sub(now);
+                if wait_ms > 0 {
+                    return Ok(Reservation::Delayed { wait_ms });
+                }
+            }
+            Err(error) => return Err(error.into()),
         }
-        Err(error) => Err(error.into()),
     }
+    Ok(Reservation::Delayed { wait_ms: 1 })
+}
+
+/// Counts the attempt as a failure, and sets from when on the next may come: one atomic step, so that parallel attempts
+/// cannot share a reservation.
+fn reservation_steps(now: i64) -> Vec<bson::Document> {
+    let counted = doc! {"$add": [{"$ifNull": ["$failures", 0_i64]}, 1_i64]};
+    let beyond = doc! {"$min": [{"$subtract": ["$failures", FREE_FAILURES]}, 12_i64]};
+    let doubled = doc! {"$multiply": [1000_i64, {"$toLong": {"$pow": [2, beyond]}}]};
+    let delay =
+        doc! {"$cond": [{"$lt": ["$failures", FREE_FAILURES]}, 0_i64, {"$min": [doubled, DELAY_MAX_MS]}]};
+    let kept_until = now.saturating_add(DELAY_MAX_MS.saturating_mul(24));
+    vec![
+        doc! {"$set": {"failures": counted}},
+        doc! {"$set": {"notBefore": {"$add": [now, delay]}, "expiresAt": {"$toDate": kept_until}}},
+    ]
 }
 
 pub(super) fn is_duplicate_key(error: &mongodb::error::Error) -> bool {

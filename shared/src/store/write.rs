@@ -96,9 +96,19 @@ impl Tx {
     /// Moves the user's knowledge counter by `count` and answers its last value. The first write of each transaction: two
     /// writes of one user meet here, early and cheaply.
     pub(crate) async fn next_knowledge(&mut self, count: i64) -> Result<i64, TxError> {
+        self.meet(doc! {"$inc": {"knowledge": count}}).await
+    }
+
+    /// Meets every other write of the user without changing what the ledger knows. It must write something: an update
+    /// that changes nothing conflicts with nothing.
+    pub(crate) async fn meet_other_writes(&mut self) -> Result<(), TxError> {
+        self.meet(doc! {"$inc": {"meetings": 1_i64}}).await.map(drop)
+    }
+
+    async fn meet(&mut self, update: Document) -> Result<i64, TxError> {
         let updated = self
             .collection("ledgers")
-            .find_one_and_update(doc! {"_id": uuid_of(self.user.uuid())}, doc! {"$inc": {"knowledge": count}})
+            .find_one_and_update(doc! {"_id": uuid_of(self.user.uuid())}, update)
             .return_document(ReturnDocument::After)
             .session(&mut self.session)
             .await?;

@@ -60,7 +60,9 @@ async fn after_the_fifth_failure_in_a_row_an_account_waits_ever_longer() {
     let app = app_with_clock().await;
     let user = app.register().await;
     for _ in 0..5 {
-        log_in(&app, &user.email, "wrong horse battery staple").await.expect_problem(401, "invalid_credentials");
+        log_in(&app, &user.email, "wrong horse battery staple")
+            .await
+            .expect_problem(401, "invalid_credentials");
     }
     // 1, 2, 4 … seconds, and never shorter for the right password.
     for wait in [1, 2, 4, 8] {
@@ -68,7 +70,9 @@ async fn after_the_fifth_failure_in_a_row_an_account_waits_ever_longer() {
         delayed.expect_problem(429, "login_delayed");
         assert_eq!(delayed.header("retry-after"), Some(wait.to_string().as_str()));
         app.clock.advance_seconds(wait);
-        log_in(&app, &user.email, "wrong horse battery staple").await.expect_problem(401, "invalid_credentials");
+        log_in(&app, &user.email, "wrong horse battery staple")
+            .await
+            .expect_problem(401, "invalid_credentials");
     }
     app.clock.advance_seconds(16);
     log_in(&app, &user.email, PASSWORD).await.expect(200);
@@ -82,7 +86,9 @@ async fn a_wait_is_at_most_an_hour() {
     let user = app.register().await;
     for _ in 0..20 {
         app.clock.advance_seconds(3600);
-        log_in(&app, &user.email, "wrong horse battery staple").await.expect_problem(401, "invalid_credentials");
+        log_in(&app, &user.email, "wrong horse battery staple")
+            .await
+            .expect_problem(401, "invalid_credentials");
     }
     let delayed = log_in(&app, &user.email, PASSWORD).await;
     delayed.expect_problem(429, "login_delayed");

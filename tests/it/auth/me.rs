@@ -7,16 +7,24 @@ use tests::{PASSWORD, TestApp};
 #[tokio::test]
 async fn a_merge_patch_changes_what_it_names_and_null_removes() {
     let app = TestApp::start().await;
-    let user = app.register_with(json!({"firstName": "Ada", "lastName": "Lovelace", "locale": "en-GB"})).await;
+    let user =
+        app.register_with(json!({"firstName": "Ada", "lastName": "Lovelace", "locale": "en-GB"})).await;
     let before = app.get(&user, "/auth/me").await;
     assert_eq!(before.header("etag"), Some("\"1\""));
-    let patch = json!({"firstName": " Augusta ", "lastName": null, "timeZone": "Asia/Tokyo", "currency": "JPY"});
+    let patch =
+        json!({"firstName": " Augusta ", "lastName": null, "timeZone": "Asia/Tokyo", "currency": "JPY"});
     let headers = [("content-type", "application/merge-patch+json")];
     let answer = app.call(&user, "PATCH", "/auth/me", &headers, Some(&patch)).await;
     answer.expect(200);
     let me = &answer.json;
-    assert_eq!((&me["firstName"], &me["lastName"], &me["locale"]), (&json!("Augusta"), &Value::Null, &json!("en-GB")));
-    assert_eq!((&me["timeZone"], &me["currency"], &me["version"]), (&json!("Asia/Tokyo"), &json!("JPY"), &json!(2)));
+    assert_eq!(
+        (&me["firstName"], &me["lastName"], &me["locale"]),
+        (&json!("Augusta"), &Value::Null, &json!("en-GB"))
+    );
+    assert_eq!(
+        (&me["timeZone"], &me["currency"], &me["version"]),
+        (&json!("Asia/Tokyo"), &json!("JPY"), &json!(2))
+    );
     assert_eq!(answer.header("etag"), Some("\"2\""));
     assert_eq!(app.get(&user, "/auth/me").await.json, *me);
 }
@@ -37,7 +45,8 @@ async fn a_stale_condition_changes_nothing() {
     let app = TestApp::start().await;
     let user = app.register().await;
     let patch = json!({"firstName": "Grace"});
-    let with = async |tag: &str| app.call(&user, "PATCH", "/auth/me", &[("if-match", tag)], Some(&patch)).await;
+    let with =
+        async |tag: &str| app.call(&user, "PATCH", "/auth/me", &[("if-match", tag)], Some(&patch)).await;
     with("\"9\"").await.expect_problem(412, "stale_version");
     with("W/\"1\"").await.expect_problem(412, "stale_version");
     with("1").await.expect_problem(400, "invalid_header");
@@ -59,7 +68,9 @@ async fn erasure_needs_the_password_and_leaves_nothing() {
 
     let erase = async |body: &Value| app.call(&user, "DELETE", "/auth/me", &[], Some(body)).await;
     erase(&json!({})).await.expect_fields(&[("/password", "required")]);
-    erase(&json!({"password": "wrong horse battery staple"})).await.expect_problem(401, "invalid_credentials");
+    erase(&json!({"password": "wrong horse battery staple"}))
+        .await
+        .expect_problem(401, "invalid_credentials");
     app.get(&user, "/auth/me").await.expect(200);
     erase(&json!({"password": PASSWORD})).await.expect(204);
 
@@ -89,7 +100,9 @@ async fn guessing_the_password_by_erasure_is_delayed_too() {
     let user = app.register().await;
     let body = json!({"password": "wrong horse battery staple"});
     for _ in 0..5 {
-        app.call(&user, "DELETE", "/auth/me", &[], Some(&body)).await.expect_problem(401, "invalid_credentials");
+        app.call(&user, "DELETE", "/auth/me", &[], Some(&body))
+            .await
+            .expect_problem(401, "invalid_credentials");
     }
     let delayed = app.call(&user, "DELETE", "/auth/me", &[], Some(&json!({"password": PASSWORD}))).await;
     delayed.expect_problem(429, "login_delayed");

@@ -28,7 +28,11 @@ async fn a_refresh_gives_new_tokens_of_the_same_session() {
     let answer = refresh(&app, &user.refresh).await;
     answer.expect(200);
     assert_ne!(token(&answer), user.refresh);
-    assert_eq!(answer.json["tokens"]["refreshExpiresIn"], 2_592_000 - 60, "the end of the family does not move");
+    assert_eq!(
+        answer.json["tokens"]["refreshExpiresIn"],
+        2_592_000 - 60,
+        "the end of the family does not move"
+    );
     let (pair, _) = cookie(&answer);
     assert_eq!(pair, format!("refresh={}", token(&answer)));
     user.access = answer.json["tokens"]["accessToken"].as_str().unwrap().to_owned();
@@ -100,11 +104,14 @@ async fn an_access_token_dies_after_fifteen_minutes() {
 async fn no_token_and_unknown_tokens_are_refused_alike() {
     let app = TestApp::start().await;
     app.anonymous("POST", "/auth/refresh", None).await.expect_problem(401, "invalid_refresh_token");
-    app.anonymous("POST", "/auth/refresh", Some(&json!({}))).await.expect_problem(401, "invalid_refresh_token");
+    app.anonymous("POST", "/auth/refresh", Some(&json!({})))
+        .await
+        .expect_problem(401, "invalid_refresh_token");
     for unknown in ["", "x", "../../etc/passwd", &"A".repeat(43)] {
         refresh(&app, unknown).await.expect_problem(401, "invalid_refresh_token");
     }
-    let operator = app.anonymous("POST", "/auth/refresh", Some(&json!({"refreshToken": {"$ne": null}}))).await;
+    let operator =
+        app.anonymous("POST", "/auth/refresh", Some(&json!({"refreshToken": {"$ne": null}}))).await;
     operator.expect_fields(&[("/refreshToken", "wrong_type")]);
 }
 
@@ -125,8 +132,7 @@ async fn a_cookie_counts_only_from_the_same_origin_or_an_allowed_one() {
     }
     let same = refresh_by_cookie(&app, &user.refresh, &[("sec-fetch-site", "same-origin")]).await;
     same.expect(200);
-    let allowed =
-        [("origin", "https://app.example.com"), ("sec-fetch-site", "same-site")];
+    let allowed = [("origin", "https://app.example.com"), ("sec-fetch-site", "same-site")];
     refresh_by_cookie(&app, &token(&same), &allowed).await.expect(200);
 }
 

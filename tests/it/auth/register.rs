@@ -32,8 +32,17 @@ async fn a_user_is_answered_with_tokens_and_as_the_contract_shows_one() {
     let mut members: Vec<_> = user.as_object().unwrap().keys().cloned().collect();
     members.sort();
     let contract = [
-        "createdAt", "currency", "email", "emailVerified", "firstName", "id", "lastName", "locale", "mfaEnabled",
-        "timeZone", "version",
+        "createdAt",
+        "currency",
+        "email",
+        "emailVerified",
+        "firstName",
+        "id",
+        "lastName",
+        "locale",
+        "mfaEnabled",
+        "timeZone",
+        "version",
     ];
     assert_eq!(members, contract, "nothing else of a user is shown");
     let tokens = &answer.json["tokens"];
@@ -51,7 +60,10 @@ async fn what_is_left_out_has_the_documented_default() {
     let app = TestApp::start().await;
     let user = app.register().await;
     let me = app.get(&user, "/auth/me").await.json;
-    assert_eq!((&me["currency"], &me["timeZone"], &me["locale"]), (&json!("USD"), &json!("UTC"), &Value::Null));
+    assert_eq!(
+        (&me["currency"], &me["timeZone"], &me["locale"]),
+        (&json!("USD"), &json!("UTC"), &Value::Null)
+    );
 }
 
 #[tokio::test]
@@ -91,8 +103,21 @@ async fn a_new_user_begins_with_sixteen_categories_and_one_account() {
     let categories = app.get(&user, "/categories").await;
     let names: Vec<_> = categories.items().iter().map(|c| c["name"].as_str().unwrap()).collect();
     let contract = [
-        "Salary", "Freelance", "Investments", "Other Income", "Housing", "Transportation", "Food & Dining", "Shopping",
-        "Entertainment", "Healthcare", "Education", "Utilities", "Insurance", "Personal Care", "Travel",
+        "Salary",
+        "Freelance",
+        "Investments",
+        "Other Income",
+        "Housing",
+        "Transportation",
+        "Food & Dining",
+        "Shopping",
+        "Entertainment",
+        "Healthcare",
+        "Education",
+        "Utilities",
+        "Insurance",
+        "Personal Care",
+        "Travel",
         "Other Expenses",
     ];
     assert_eq!(names, contract);
@@ -126,9 +151,8 @@ async fn an_address_is_taken_however_it_is_written() {
 async fn of_parallel_registrations_of_one_address_one_succeeds() {
     let app = TestApp::start().await;
     let body = json!({"email": format!("{}@example.com", random_name()), "password": PASSWORD}).to_string();
-    let events: Vec<_> = (0..6)
-        .map(|_| event("POST", "/api/v1/auth/register", &random_ip(), &[], Some(&body)))
-        .collect();
+    let events: Vec<_> =
+        (0..6).map(|_| event("POST", "/api/v1/auth/register", &random_ip(), &[], Some(&body))).collect();
     let answers = futures_util::future::join_all(events.iter().map(|event| app.send(event))).await;
     let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
     statuses.sort_unstable();
