@@ -67,7 +67,7 @@ async fn a_parent_is_another_category_of_the_same_kind_that_has_none_itself() {
     for parent in [salary.as_str(), child.as_str(), nowhere] {
         let body = json!({"name": "x", "kind": "expense", "parentId": parent});
         let answer = app.post(&user, "/categories", &body).await;
-        answer.expect_problem(422, "invalid_fields");
+        answer.expect(422);
         assert_eq!(answer.errors()[0].0, "/parentId");
     }
     let itself = app.patch(&user, &format!("/categories/{child}"), &json!({"parentId": child})).await;
@@ -99,7 +99,7 @@ async fn a_category_in_use_goes_only_when_its_transactions_move() {
     assert!(answer.text("detail").starts_with("2 "), "{}", answer.text("detail"));
     for target in [salary.as_str(), from.as_str(), "01900000-0000-7000-8000-00000000dead"] {
         let answer = app.delete(&user, &format!("{path}?moveTo={target}")).await;
-        answer.expect_problem(422, "invalid_fields");
+        answer.expect(422);
         assert_eq!(answer.errors()[0].0, "/query/moveTo");
     }
     app.delete(&user, &format!("{path}?moveTo={to}")).await.expect(204);

@@ -41,7 +41,8 @@ impl MonthFlow {
 
 /// Never below zero, unless it was: then it stays.
 fn shifted(value: i128, change: i128) -> i128 {
-    value.saturating_add(change).max(value.min(0).min(value.saturating_add(change.max(0))))
+    let moved = value.saturating_add(change);
+    if change < 0 { moved.max(value.min(0)) } else { moved }
 }
 
 /// The window's months, oldest first; at least one.

@@ -74,7 +74,7 @@ pub struct Method {
 }
 
 const DISCLAIMER: &str = "This is not a credit score and not financial advice. It is an open summary of your own records, \
-                          computed only from what you entered; no lender made it or sees it.";
+                          computed only from what you entered.";
 
 const INPUTS: &[&str] = &[
     "Only transactions in your own currency; those in others are counted in `excluded` and stay out.",

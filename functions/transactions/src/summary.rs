@@ -86,7 +86,9 @@ pub(crate) async fn get_summary(
     };
     let overflow =
         |_| Problem::field("/query/to", "out_of_range", "the sums leave their range; take fewer days");
-    let groups = groups(&folded(&rows.groups, &categories, &label, |row| row.count)).map_err(overflow)?;
+    // A split counts in each of its categories, and once in every other group.
+    let count = |row: &Row| if by == GroupBy::Category { row.count } else { row.transactions };
+    let groups = groups(&folded(&rows.groups, &categories, &label, count)).map_err(overflow)?;
     let totals =
         totals(&folded(&rows.totals, &categories, &label, |row| row.transactions)).map_err(overflow)?;
     Ok(Answer::ok(&SummaryView {

@@ -87,6 +87,7 @@ async fn amounts_that_are_not_exact_are_never_rounded() {
         (json!("１"), "invalid_amount"),
         (json!(".5"), "invalid_amount"),
         (json!("1."), "invalid_amount"),
+        (json!("007.5"), "invalid_amount"),
         (json!(""), "invalid_amount"),
         (json!("NaN"), "invalid_amount"),
         (json!("100000000000.01"), "out_of_range"),
@@ -129,7 +130,7 @@ async fn amounts_are_taken_to_their_limit_in_the_decimals_of_their_currency() {
     for (currency, amount, shown, minor) in [
         ("USD", "0.01", "0.01", 1),
         ("USD", "100000000000.00", "100000000000.00", 10_000_000_000_000_i64),
-        ("USD", "007.5", "7.50", 750),
+        ("USD", "7.5", "7.50", 750),
         ("JPY", "1500", "1500", 1500),
         ("KWD", "1.234", "1.234", 1234),
         ("CLF", "1.2345", "1.2345", 12_345),
