@@ -166,7 +166,20 @@ impl TestApp {
 
     /// A second instance on the same databases, as another execution environment is.
     pub fn sibling(&self) -> Self {
-        Self::mounted(self.variables.clone(), self.clock.clone())
+        self.sibling_with(&[])
+    }
+
+    /// A second instance with some variables changed.
+    pub fn sibling_with(&self, changes: &[(&str, &str)]) -> Self {
+        let mut variables = self.variables.clone();
+        variables.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Self::mounted(variables, self.clock.clone())
+    }
+
+    /// The database behind the API, for what only a look into it shows.
+    pub async fn database(&self) -> mongodb::Database {
+        let client = mongodb::Client::with_uri_str(&self.variables["MONGODB_URI"]).await.expect("a client");
+        client.database(&self.variables["MONGODB_DATABASE"])
     }
 
     fn mounted(variables: HashMap<String, String>, clock: Clock) -> Self {

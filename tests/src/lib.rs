@@ -1,7 +1,9 @@
-//! What the tests share: the whole API in one process ([`app`]), and a proxy that stops a process in the midst of a write
-//! ([`proxy`]). Must never be a dependency of what ships.
+//! What the tests share: the whole API in one process ([`app`]), a proxy that stops a process in the midst of a write
+//! ([`proxy`]), Lambda's Runtime API for one process ([`runtime_api`]), and the API's description ([`openapi`]). Must never be a dependency of what ships.
 
 pub mod app;
+pub mod openapi;
 pub mod proxy;
+pub mod runtime_api;
 
 pub use app::{Answer, Mounted, PASSWORD, TestApp, User, event, random_ip, random_name};

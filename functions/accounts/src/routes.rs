@@ -43,11 +43,15 @@ pub(crate) async fn list_accounts(
     let page = app.cursors.page(caller.user, "list_accounts", &query, AccountId::parse)?;
     let accounts = Accounts::new(app.store(&scope));
     let found = accounts.list(caller.user, page.after, limit.saturating_add(1)).await?;
-    let (mut items, next_cursor) = page.cut(found, limit, |account| account.id.to_string());
-    if let Some(as_of) = as_of {
-        items = accounts.at_close_of(caller.user, items, as_of).await?;
-    }
-    Ok(Answer::ok(&Page { items: items.iter().map(AccountView::from).collect(), next_cursor }))
+    let (items, next_cursor) = page.cut(found, limit, |account| account.id.to_string());
+    let items = match as_of {
+        None => items.iter().map(AccountView::from).collect(),
+        Some(as_of) => {
+            let at_close = accounts.at_close_of(caller.user, items, as_of).await?;
+            at_close.iter().map(|(account, balance)| AccountView::with_balance(account, *balance)).collect()
+        }
+    };
+    Ok(Answer::ok(&Page { items, next_cursor }))
 }
 
 pub(crate) async fn get_account(

@@ -36,6 +36,13 @@ pub struct AccountView {
 
 impl From<&Account> for AccountView {
     fn from(account: &Account) -> Self {
+        Self::with_balance(account, account.balance_minor())
+    }
+}
+
+impl AccountView {
+    /// The account with the balance of another day.
+    pub(crate) fn with_balance(account: &Account, balance: Option<i64>) -> Self {
         let amount = |minor: Option<i64>| {
             minor.map(|minor| AmountView {
                 amount: decimal(minor, account.currency),
@@ -43,7 +50,6 @@ impl From<&Account> for AccountView {
                 currency: account.currency.code(),
             })
         };
-        let balance = account.balance_minor();
         Self {
             id: account.id.to_string(),
             name: account.name.clone(),

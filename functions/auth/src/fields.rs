@@ -7,6 +7,8 @@ use shared::edge::body::{FieldValue, Text, TimeZoneName, Value, parse_text, wron
 use shared::edge::json::Json;
 use shared::json_body;
 
+use crate::password;
+
 /// An e-mail address, trimmed and lower-case: what accounts are unique by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email(pub String);
@@ -50,6 +52,21 @@ impl FieldValue for Secret {
     }
 }
 
+/// A new password that the policy takes, whoever's it is.
+#[derive(Clone, Debug)]
+pub struct NewPassword(pub SecretString);
+
+impl FieldValue for NewPassword {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+        let secret = Secret::read(value, pointer)?.0;
+        password::check(&secret, "", &[], pointer).map_err(|error| vec![error])?;
+        Ok(Self(secret))
+    }
+    fn schema() -> Value {
+        serde_json::json!({"type": "string", "minLength": password::LENGTH_MIN, "maxLength": password::LENGTH_MAX})
+    }
+}
+
 /// A BCP 47 language tag, by its form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locale(pub String);
@@ -76,7 +93,7 @@ json_body! {
     /// `POST /auth/register`.
     pub struct RegisterBody {
         required email: Email as "email",
-        required password: Secret as "password",
+        required password: NewPassword as "password",
         optional first_name: Name as "firstName",
         optional last_name: Name as "lastName",
         optional currency: Currency as "currency",

@@ -34,7 +34,11 @@ pub(crate) async fn log_out(
             Ok(()) | Err(WriteError::NotFound) => {}
             Err(error) => return Err(error.into()),
         },
-        (None, _) => return Err(Problem::new(ProblemType::Unauthenticated)),
+        // Nobody may be told that they are logged out while the session lives on.
+        (None, Caller::Unknown) => return Err(Problem::new(ProblemType::Unavailable)),
+        (None, Caller::Anonymous | Caller::Invalid) => {
+            return Err(Problem::new(ProblemType::Unauthenticated));
+        }
     }
     Ok(app.cookie.clear(Answer::no_content()))
 }

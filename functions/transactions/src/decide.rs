@@ -131,7 +131,7 @@ impl Wanted {
         Self {
             account: Some(posted.account_id),
             kind: posted.kind,
-            amount: Amount::Minor(posted.amount_minor),
+            amount: Amount::kept(posted.amount_minor, posted.currency),
             currency: Some(posted.currency),
             date: posted.date,
             description: record.description.clone(),
@@ -145,7 +145,7 @@ impl Wanted {
                 .iter()
                 .map(|split| WantedSplit {
                     category: split.category_id,
-                    amount: Amount::Minor(split.amount_minor),
+                    amount: Amount::kept(split.amount_minor, posted.currency),
                     notes: split.notes.clone(),
                 })
                 .collect(),
@@ -153,8 +153,8 @@ impl Wanted {
             // Within one currency both legs are one amount.
             transfer_amount: transfer
                 .filter(|leg| leg.currency != posted.currency)
-                .map(|leg| Amount::Minor(leg.amount_minor)),
-            original_amount: record.original.map(|(minor, _)| Amount::Minor(minor)),
+                .map(|leg| Amount::kept(leg.amount_minor, leg.currency)),
+            original_amount: record.original.map(|(minor, currency)| Amount::kept(minor, currency)),
             original_currency: record.original.map(|(_, currency)| currency),
             external_id: record.external_id.clone(),
         }
@@ -178,7 +178,6 @@ impl Wanted {
             }
         }
         let amount = optional_amount(&mut errors, body.amount.set(), body.amount_minor.set(), "/amount");
-        let account_changes = body.account_id.value().is_some_and(|id| Some(*id) != self.account);
         let splits = match body.splits {
             Patch::Keep => self.splits,
             Patch::Clear => Vec::new(),
@@ -199,13 +198,12 @@ impl Wanted {
         if !errors.is_empty() {
             return Err(errors);
         }
-        // An amount is kept in its currency; one that is given anew is in that of its new account.
-        let keeps_amount = amount.is_none() || !account_changes;
         Ok(Self {
             account: body.account_id.set().or(self.account),
             kind: body.kind.set().unwrap_or(self.kind),
             amount: amount.unwrap_or(self.amount),
-            currency: body.currency.set().or(self.currency.filter(|_| keeps_amount)),
+            // What is kept knows its own currency; a new account of another one needs the amount anew.
+            currency: body.currency.set(),
             date: body.date.set().unwrap_or(self.date),
             description: body.description.set().map_or(self.description, |text| text.0),
             merchant: body.merchant.apply_text(self.merchant, |text| text.0),

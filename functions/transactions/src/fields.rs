@@ -5,7 +5,7 @@ use finance::currency::Currency;
 use finance::id::{AccountId, CategoryId};
 use finance::transaction::{TransactionStatus, TransactionType};
 use shared::edge::FieldError;
-use shared::edge::body::{Decimal, FieldReader, FieldValue, JsonBody, Notes, Text, Value, wrong_type};
+use shared::edge::body::{Decimal, FieldValue, JsonBody, Notes, Text, Value, read_object, unknown_fields};
 use shared::edge::json::Json;
 use shared::json_body;
 
@@ -28,20 +28,10 @@ json_body! {
 
 impl FieldValue for SplitBody {
     fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
-        let Json::Object(fields) = value else { return Err(vec![wrong_type(value, pointer, "an object")]) };
-        let mut errors: Vec<_> = fields
-            .iter()
-            .filter(|(name, _)| !Self::FIELDS.contains(&name.as_str()))
-            .map(|(name, _)| FieldError::new(format!("{pointer}/{name}"), "unknown_field", "is not a field"))
-            .collect();
-        match Self::read_fields(FieldReader::new(fields.clone(), pointer)) {
-            Ok(split) if errors.is_empty() => Ok(split),
-            Ok(_) => Err(errors),
-            Err(more) => {
-                errors.extend(more);
-                Err(errors)
-            }
-        }
+        read_object(value, pointer)
+    }
+    fn unknown(value: &Json, pointer: &str) -> Vec<FieldError> {
+        unknown_fields::<Self>(value, pointer)
     }
     fn schema() -> Value {
         <Self as JsonBody>::schema()

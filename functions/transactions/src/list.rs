@@ -5,6 +5,8 @@ use finance::calendar::parse_date;
 use finance::id::{AccountId, CategoryId, TransactionId};
 use finance::transaction::{TransactionStatus, TransactionType};
 use shared::boot::UserApp;
+use shared::edge::body::{FieldValue, Text};
+use shared::edge::json::Json;
 use shared::edge::path::Id;
 use shared::edge::query::{self, Query};
 use shared::edge::respond::{Answer, Page};
@@ -46,7 +48,9 @@ pub(crate) async fn list_transactions(
 fn parse_filter(query: &Query, errors: &mut Vec<FieldError>) -> Filter {
     const DATE: &str = "a date YYYY-MM-DD";
     const AMOUNT: &str = "a decimal amount such as 12.34";
-    let some_text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    // As tags are stored.
+    let some_text =
+        |text: &str| Text::<1, 50>::read(&Json::Text(text.to_owned()), "").ok().map(|text| text.0);
     Filter {
         from: query.parsed(errors, "from", DATE, parse_date),
         to: query.parsed(errors, "to", DATE, parse_date),

@@ -15,7 +15,7 @@ use shared::edge::respond::{Answer, decimal};
 use shared::edge::{FieldError, Principal, Problem, ProblemType, Scope};
 use shared::store::accounts::Accounts;
 use shared::store::categories::{Categories, Category};
-use shared::store::summary::{GroupBy, Row, Summaries};
+use shared::store::summary::{GROUPS_MAX, GroupBy, Row, Summaries};
 use shared::store::users::Users;
 use utoipa::ToSchema;
 
@@ -77,6 +77,10 @@ pub(crate) async fn get_summary(
         rows.rows(caller.user, from, to, by),
         categories.list(caller.user, None, NAMES_MAX)
     )?;
+    if i64::try_from(rows.groups.len()).unwrap_or(i64::MAX) > GROUPS_MAX {
+        let detail = format!("there are more than {GROUPS_MAX} groups; take fewer days");
+        return Err(Problem::field("/query/to", "too_many_groups", detail));
+    }
     let categories: BTreeMap<CategoryId, Category> =
         categories.into_iter().map(|category| (category.id, category)).collect();
     let names = names(by, &categories, &store, &caller).await?;

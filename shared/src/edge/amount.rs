@@ -4,7 +4,7 @@
 use finance::currency::Currency;
 use finance::money::{AMOUNT_MINOR_MAX, Money, MoneyError};
 
-use super::body::{Decimal, FieldValue, JsonBody, Value, read_object, wrong_type};
+use super::body::{Decimal, FieldValue, JsonBody, Value, read_object, unknown_fields};
 use super::json::Json;
 use super::problem::FieldError;
 use crate::json_body;
@@ -19,9 +19,16 @@ pub enum AmountSign {
     Any,
 }
 
-/// An amount whose currency is not known yet.
+/// An amount that is not yet read in the currency it must be of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Amount {
+pub struct Amount {
+    form: Form,
+    /// The currency that it is known to be of; none where the request did not say.
+    currency: Option<Currency>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Form {
     Decimal(String),
     Minor(i64),
 }
@@ -36,6 +43,11 @@ json_body! {
 }
 
 impl Amount {
+    /// An amount that is kept as it is.
+    pub fn kept(minor: i64, currency: Currency) -> Self {
+        Self { form: Form::Minor(minor), currency: Some(currency) }
+    }
+
     /// Exactly one of the two forms.
     pub fn either(
         decimal: Option<Decimal>,
@@ -46,8 +58,8 @@ impl Amount {
             (Some(_), Some(_)) => {
                 Err(FieldError::new(pointer, "ambiguous_amount", "give either amount or amountMinor"))
             }
-            (Some(text), None) => Ok(Some(Self::Decimal(text.0))),
-            (None, Some(minor)) => Ok(Some(Self::Minor(minor))),
+            (Some(text), None) => Ok(Some(Self { form: Form::Decimal(text.0), currency: None })),
+            (None, Some(minor)) => Ok(Some(Self { form: Form::Minor(minor), currency: None })),
             (None, None) => Ok(None),
         }
     }
@@ -55,16 +67,21 @@ impl Amount {
     /// The amount in minor units of `currency`.
     ///
     /// # Errors
-    /// More decimals than the currency has, an amount beyond 10¹³ minor units, or a sign that the field does not take.
+    /// An amount known to be of another currency, more decimals than the currency has, an amount beyond 10¹³ minor units, or a sign that the field does not take.
     pub fn in_currency(
         &self,
         currency: Currency,
         pointer: &str,
         sign: AmountSign,
     ) -> Result<i64, FieldError> {
-        let minor = match self {
-            Self::Minor(minor) => *minor,
-            Self::Decimal(text) => {
+        if let Some(known) = self.currency.filter(|known| *known != currency) {
+            // Never reread in another currency: 1500 yen are not 15.00 euros.
+            let detail = format!("is in {}, and must be given in {}", known.code(), currency.code());
+            return Err(FieldError::new(pointer, "currency_mismatch", detail));
+        }
+        let minor = match &self.form {
+            Form::Minor(minor) => *minor,
+            Form::Decimal(text) => {
                 Money::parse(text, currency).map_err(|error| refused(error, pointer))?.minor()
             }
         };
@@ -94,21 +111,17 @@ fn refused(error: MoneyError, pointer: &str) -> FieldError {
     }
 }
 
-/// The object form: `{"amount": "12.34"}` or `{"amountMinor": 1234}`.
+/// The object form: `{"amount": "12.34"}` or `{"amountMinor": 1234}`, with or without its currency.
 impl FieldValue for Amount {
     fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
-        let Json::Object(fields) = value else { return Err(vec![wrong_type(value, pointer, "an object")]) };
-        let unknown: Vec<_> = fields
-            .iter()
-            .filter(|(name, _)| !AmountBody::FIELDS.contains(&name.as_str()))
-            .map(|(name, _)| FieldError::new(format!("{pointer}/{name}"), "unknown_field", "is not a field"))
-            .collect();
-        if !unknown.is_empty() {
-            return Err(unknown);
-        }
         let body: AmountBody = read_object(value, pointer)?;
         let amount = Self::either(body.amount, body.amount_minor, pointer).map_err(|error| vec![error])?;
-        amount.ok_or_else(|| vec![FieldError::new(format!("{pointer}/amount"), "required", "is required")])
+        let amount = amount
+            .ok_or_else(|| vec![FieldError::new(format!("{pointer}/amount"), "required", "is required")])?;
+        Ok(Self { currency: body.currency, ..amount })
+    }
+    fn unknown(value: &Json, pointer: &str) -> Vec<FieldError> {
+        unknown_fields::<AmountBody>(value, pointer)
     }
     fn schema() -> Value {
         AmountBody::schema()

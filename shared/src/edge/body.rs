@@ -7,7 +7,7 @@ use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use unicode_normalization::UnicodeNormalization;
 
-use super::json::Json;
+use super::json::{Json, JsonError};
 use super::layers::Scope;
 use super::problem::{FieldError, Problem, ProblemType};
 
@@ -18,12 +18,18 @@ pub trait FieldValue: Sized {
     fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>>;
     /// Its JSON schema.
     fn schema() -> Value;
+    /// Fields in it that are not known. Only objects have any.
+    fn unknown(_: &Json, _: &str) -> Vec<FieldError> {
+        Vec::new()
+    }
 }
 
 /// A body type, made by [`json_body!`](crate::json_body).
 pub trait JsonBody: Sized {
     const FIELDS: &'static [&'static str];
     fn read_fields(reader: FieldReader) -> Result<Self, Vec<FieldError>>;
+    /// Unknown fields of the value of the field `name`.
+    fn unknown_in(name: &str, value: &Json, pointer: &str) -> Vec<FieldError>;
     fn schema() -> Value;
 }
 
@@ -147,6 +153,16 @@ macro_rules! json_body {
                 }
                 Ok(Self { $($field: $crate::json_body!(@unwrap $mode $field reader),)* })
             }
+            fn unknown_in(
+                name: &str,
+                _value: &$crate::edge::json::Json,
+                _pointer: &str,
+            ) -> Vec<$crate::edge::FieldError> {
+                match name {
+                    $($wire => <$type as $crate::edge::body::FieldValue>::unknown(_value, _pointer),)*
+                    _ => Vec::new(),
+                }
+            }
             fn schema() -> $crate::edge::body::Value {
                 let mut properties = $crate::edge::body::Map::new();
                 let mut required: Vec<$crate::edge::body::Value> = Vec::new();
@@ -189,7 +205,7 @@ pub fn nullable(schema: Value) -> Value {
     serde_json::json!({"anyOf": [schema, {"type": "null"}]})
 }
 
-/// Parses an object of type `T` at `pointer`, refusing unknown fields as 422s of a nested object.
+/// Parses an object of type `T` at `pointer`.
 pub fn read_object<T: JsonBody>(value: &Json, pointer: &str) -> Result<T, Vec<FieldError>> {
     let Json::Object(fields) = value else {
         return Err(vec![wrong_type(value, pointer, "an object")]);
@@ -197,17 +213,20 @@ pub fn read_object<T: JsonBody>(value: &Json, pointer: &str) -> Result<T, Vec<Fi
     T::read_fields(FieldReader::new(fields.clone(), pointer))
 }
 
-/// Names every unknown field of an object, and of those nested ones that `T` does not see.
-fn unknown_fields(value: &Json, known: &[&str]) -> Vec<FieldError> {
+/// Names every unknown field of an object of type `T`, and of the objects in it.
+pub fn unknown_fields<T: JsonBody>(value: &Json, pointer: &str) -> Vec<FieldError> {
     let Json::Object(fields) = value else { return Vec::new() };
-    fields
-        .iter()
-        .filter(|(name, _)| !known.contains(&name.as_str()))
-        .map(|(name, _)| {
-            let escaped = name.replace('~', "~0").replace('/', "~1");
-            FieldError::new(format!("/{escaped}"), "unknown_field", "is not a field of this body")
-        })
-        .collect()
+    let mut unknown = Vec::new();
+    for (name, value) in fields {
+        let escaped = name.replace('~', "~0").replace('/', "~1");
+        let below = format!("{pointer}/{escaped}");
+        if T::FIELDS.contains(&name.as_str()) {
+            unknown.extend(T::unknown_in(name, value, &below));
+        } else {
+            unknown.push(FieldError::new(below, "unknown_field", "is not a field of this body"));
+        }
+    }
+    unknown
 }
 
 /// Parses a whole body.
@@ -215,8 +234,11 @@ fn unknown_fields(value: &Json, known: &[&str]) -> Vec<FieldError> {
 /// # Errors
 /// 400 or 422, as the contract orders them.
 pub fn parse<T: JsonBody>(bytes: &[u8]) -> Result<T, Problem> {
-    let value = Json::parse(bytes).map_err(|reason| Problem::new(ProblemType::InvalidJson).detail(reason))?;
-    let unknown = unknown_fields(&value, T::FIELDS);
+    let value = Json::parse(bytes).map_err(|error| match error {
+        JsonError::Malformed(reason) => Problem::new(ProblemType::InvalidJson).detail(reason),
+        JsonError::NumberOutOfRange => Problem::field("", "out_of_range", "a number is beyond every range"),
+    })?;
+    let unknown = unknown_fields::<T>(&value, "");
     if !unknown.is_empty() {
         return Err(Problem { errors: unknown, ..Problem::new(ProblemType::UnknownField) });
     }
@@ -304,11 +326,12 @@ fn read_text(
     multiline: bool,
 ) -> Result<String, Vec<FieldError>> {
     let Json::Text(text) = value else { return Err(vec![wrong_type(value, pointer, "a string")]) };
-    let text: String = text.trim().nfc().collect();
+    // Before trimming, which would take some of them away.
     let refused = |c: char| c.is_control() && !(multiline && matches!(c, '\t' | '\n'));
     if text.chars().any(refused) {
         return Err(vec![FieldError::new(pointer, "invalid_text", "must not hold control characters")]);
     }
+    let text: String = text.trim().nfc().collect();
     let length = text.chars().count();
     if length < min {
         return Err(vec![FieldError::new(
@@ -361,6 +384,11 @@ impl<T: FieldValue> FieldValue for Vec<T> {
             }
         }
         if errors.is_empty() { Ok(read) } else { Err(errors) }
+    }
+    fn unknown(value: &Json, pointer: &str) -> Vec<FieldError> {
+        let Json::List(items) = value else { return Vec::new() };
+        let below = items.iter().enumerate();
+        below.flat_map(|(index, item)| T::unknown(item, &format!("{pointer}/{index}"))).collect()
     }
     fn schema() -> Value {
         serde_json::json!({"type": "array", "items": T::schema(), "maxItems": 1000})
@@ -448,12 +476,14 @@ impl FieldValue for Decimal {
             let unsigned = text.strip_prefix('-').unwrap_or(text);
             let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
             let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            let fits = whole.len() <= 20 && fraction.len() <= 4;
-            (digits(whole) && digits(fraction) && fits).then(|| Self(text.to_owned()))
+            let fits = whole.len() <= 20 && fraction.len() <= 4 && (whole == "0" || !whole.starts_with('0'));
+            let zero = [whole, fraction].iter().all(|part| part.bytes().all(|byte| byte == b'0'));
+            (digits(whole) && digits(fraction) && fits && !(zero && text.starts_with('-')))
+                .then(|| Self(text.to_owned()))
         })
     }
     fn schema() -> Value {
-        serde_json::json!({"type": "string", "pattern": "^-?[0-9]{1,20}(\\.[0-9]{1,4})?$"})
+        serde_json::json!({"type": "string", "pattern": "^-?(0|[1-9][0-9]{0,19})(\\.[0-9]{1,4})?$"})
     }
 }
 

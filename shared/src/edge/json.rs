@@ -22,15 +22,36 @@ pub enum Json {
     Object(Vec<(String, Json)>),
 }
 
+/// Why a text was not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JsonError {
+    /// It is not one well-formed text; the reason is safe to show.
+    Malformed(String),
+    /// It is, but a number in it is beyond what any field takes (`1e999`).
+    NumberOutOfRange,
+}
+
+impl From<serde_json::Error> for JsonError {
+    fn from(error: serde_json::Error) -> Self {
+        let reason = error.to_string();
+        // serde_json has no kind for it, only this text.
+        if reason.starts_with("number out of range") {
+            Self::NumberOutOfRange
+        } else {
+            Self::Malformed(reason)
+        }
+    }
+}
+
 impl Json {
     /// Parses one JSON text (RFC 8259) in UTF-8.
     ///
     /// # Errors
-    /// A text that is safe to show.
-    pub fn parse(bytes: &[u8]) -> Result<Json, String> {
+    /// See [`JsonError`].
+    pub fn parse(bytes: &[u8]) -> Result<Json, JsonError> {
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let value = Depth(0).deserialize(&mut deserializer).map_err(|error| error.to_string())?;
-        deserializer.end().map_err(|error| error.to_string())?;
+        let value = Depth(0).deserialize(&mut deserializer)?;
+        deserializer.end()?;
         Ok(value)
     }
 
@@ -142,5 +163,6 @@ mod tests {
         assert_eq!(Json::parse(b"1e3").unwrap(), Json::OtherNumber);
         assert_eq!(Json::parse(b"18446744073709551615").unwrap(), Json::OtherNumber);
         assert_eq!(Json::parse(b"-5").unwrap(), Json::Integer(-5));
+        assert_eq!(Json::parse(b"[1e999]"), Err(JsonError::NumberOutOfRange));
     }
 }

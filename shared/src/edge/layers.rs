@@ -62,6 +62,8 @@ pub enum Caller {
     Anonymous,
     /// A token that does not verify, or whose session has ended.
     Invalid,
+    /// A token that verifies, whose session could not be looked up.
+    Unknown,
     User(Principal),
 }
 
@@ -296,7 +298,7 @@ impl Edge {
             (Ok(_), Access::Private) => return Err(Problem::new(ProblemType::Unauthenticated)),
             (Err(problem), Access::Private) => return Err(problem),
             (Ok(caller), Access::Public) => caller,
-            (Err(_), Access::Public) => Caller::Invalid,
+            (Err(_), Access::Public) => Caller::Unknown,
         };
         let query = Query::parse(raw_query(&request), route.query)?;
         let body_max = route.body_max.unwrap_or(self.body_max);
@@ -431,11 +433,16 @@ fn finish(
     origin: Option<&HeaderValue>,
 ) -> Response {
     let mut response = render_problem(response, scope);
+    let not_allowed = response.status() == StatusCode::METHOD_NOT_ALLOWED;
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     set(headers, "x-request-id", &scope.request_id);
+    if !not_allowed {
+        // axum adds one wherever its own method filter did not match, as on a preflight.
+        headers.remove(header::ALLOW);
+    }
     if let Some(verdict) = &trail.verdict {
         set(headers, "ratelimit-policy", &verdict.policy_header());
         set(headers, "ratelimit", &verdict.limit_header());

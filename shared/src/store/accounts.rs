@@ -226,22 +226,22 @@ impl Accounts {
             .await
     }
 
-    /// The same accounts with the movement that they had at the close of `as_of`.
+    /// The accounts, each with its balance at the close of `as_of`; before its opening date it has none.
     pub async fn at_close_of(
         &self,
         user: UserId,
         accounts: Vec<Account>,
         as_of: Date,
-    ) -> Result<Vec<Account>, StoreError> {
+    ) -> Result<Vec<(Account, Option<i64>)>, StoreError> {
         let store = self.store.clone();
         self.store
             .run(async move {
                 let moved = totals::movements_until(&store, user, &accounts, as_of).await?;
-                let at_close = accounts.into_iter().map(|account| Account {
-                    movement_minor: moved.get(&account.id).copied().unwrap_or(0),
-                    // Before its opening date an account has no balance.
-                    opening_minor: account.opening_minor.filter(|_| account.opening_date <= as_of),
-                    ..account
+                let at_close = accounts.into_iter().map(|account| {
+                    let moved = moved.get(&account.id).copied().unwrap_or(0);
+                    let opening = account.opening_minor.filter(|_| account.opening_date <= as_of);
+                    let balance = opening.and_then(|opening| opening.checked_add(moved));
+                    (account, balance)
                 });
                 Ok(at_close.collect())
             })

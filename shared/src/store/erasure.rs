@@ -1,6 +1,6 @@
 //! Erases a user. The first step is one transaction: the user, the sessions and the ledger's counter go, and a note is
 //! left of what remains; from then on nobody can act as the user. The rest is removed next, in any number of tries: a
-//! process that ends in between leaves the note, and the next erasure or migration goes on from it.
+//! process that ends in between leaves the note, and the next migration goes on from it.
 
 use std::sync::Arc;
 
@@ -55,30 +55,38 @@ impl Store {
             }),
         )
         .await?;
-        // The user is gone for everyone; what takes longer than this request may is finished later.
-        match finish_pending(self).await {
-            Err(StoreError::TimedOut) | Ok(()) => Ok(()),
-            Err(error) => Err(error.into()),
+        // The user is gone for everyone; what could not be removed now is noted, and is removed by the next migration.
+        if let Err(error) = remove_all(self, uuid_of(user.uuid())).await {
+            tracing::warn!(message = "erasure goes on later", cause = error.to_string());
         }
+        Ok(())
     }
+}
+
+/// Removes everything of an erased user, then the note.
+async fn remove_all(store: &Store, user: bson::Uuid) -> Result<(), StoreError> {
+    let work = store.clone();
+    store
+        .run(async move {
+            for name in OWNED {
+                work.collection(name).await?.delete_many(doc! {"userId": user}).await?;
+            }
+            work.collection(ERASURES).await?.delete_one(doc! {"_id": user}).await?;
+            Ok(())
+        })
+        .await
 }
 
 /// Removes what the noted erasures left.
 pub(super) async fn finish_pending(store: &Store) -> Result<(), StoreError> {
     let work = store.clone();
-    store
-        .run(async move {
-            let erasures = work.collection(ERASURES).await?;
-            while let Some(note) = erasures.find_one(doc! {}).await? {
-                let Some(bson::Bson::Binary(user)) = note.get("_id").cloned() else {
-                    return Err(StoreError::Corrupt("erasures._id".into()));
-                };
-                for name in OWNED {
-                    work.collection(name).await?.delete_many(doc! {"userId": user.clone()}).await?;
-                }
-                erasures.delete_one(doc! {"_id": user}).await?;
-            }
-            Ok(())
-        })
-        .await
+    let noted = store.run(async move {
+        work.collection(ERASURES).await?.distinct("_id", doc! {}).await.map_err(StoreError::from)
+    });
+    for user in noted.await? {
+        let bson::Bson::Binary(user) = user else { return Err(StoreError::Corrupt("erasures._id".into())) };
+        let user = user.to_uuid().map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        remove_all(store, user).await?;
+    }
+    Ok(())
 }

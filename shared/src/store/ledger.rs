@@ -150,15 +150,34 @@ pub(super) async fn move_all(
         let document = bson::serialize_to_document(&RecordDoc::new(tx.user, &after))?;
         updates.push(doc! {"q": filter, "u": document});
     }
-    for batch in updates.chunks(BATCH) {
-        let command = doc! {"update": TRANSACTIONS, "updates": batch.to_vec()};
-        let answer = tx.db.run_command(command).session(&mut tx.session).await?;
-        if answer.get_i32("n").ok() != i32::try_from(batch.len()).ok() {
-            return Err(StoreError::Corrupt("a batch of updates was not whole".into()).into());
-        }
-    }
+    update_batches(tx, TRANSACTIONS, updates).await?;
     let accounts = accounts::load(tx).await?;
     totals::apply(tx, &effects, &accounts).await
+}
+
+/// Sends updates of one collection, many in a round trip; each must have its effect.
+pub(super) async fn update_batches(
+    tx: &mut Tx,
+    collection: &str,
+    updates: Vec<Document>,
+) -> Result<(), TxError> {
+    for batch in updates.chunks(BATCH) {
+        let command = doc! {"update": collection, "updates": batch.to_vec()};
+        let answer = tx.db.run_command(command).session(&mut tx.session).await?;
+        // Unlike the driver's own writes, a command answers an error of one of its updates as a success.
+        if let Some(error) = answer.get_array("writeErrors").ok().and_then(|errors| errors.first()) {
+            let code = error.as_document().and_then(|error| error.get_i32("code").ok()).unwrap_or_default();
+            return Err(
+                StoreError::Corrupt(format!("an update of {collection} failed with code {code}")).into()
+            );
+        }
+        if answer.get_i32("n").ok() != i32::try_from(batch.len()).ok() {
+            return Err(
+                StoreError::Corrupt(format!("a batch of updates of {collection} was not whole")).into()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// What the ledger's knowledge stands at.

@@ -296,7 +296,12 @@ async fn rotate(tx: &mut Tx, token: &TokenHash, next: &TokenHash) -> Result<Rota
     let Some(session) = session_of(&found) else {
         return Err(StoreError::Corrupt("refresh_tokens.sessionId".into()).into());
     };
+    let live = doc! {"_id": uuid_of(session), "userId": mine, "expiresAt": {"$gt": millis(tx.now_ms)}};
     if let Ok(rotated_at) = found.get_datetime("rotatedAt") {
+        // A family that has ended has no race to lose.
+        if tx.collection(SESSIONS).find_one(live).session(&mut tx.session).await?.is_none() {
+            return Ok(Rotation::Unknown);
+        }
         if tx.now_ms.saturating_sub(rotated_at.timestamp_millis()) <= SUPERSEDED_MS {
             return Ok(Rotation::Superseded);
         }
@@ -305,10 +310,7 @@ async fn rotate(tx: &mut Tx, token: &TokenHash, next: &TokenHash) -> Result<Rota
     }
     let used = tx
         .collection(SESSIONS)
-        .find_one_and_update(
-            doc! {"_id": uuid_of(session), "userId": mine, "expiresAt": {"$gt": millis(tx.now_ms)}},
-            doc! {"$set": {"lastUsedAt": millis(tx.now_ms)}},
-        )
+        .find_one_and_update(live, doc! {"$set": {"lastUsedAt": millis(tx.now_ms)}})
         .session(&mut tx.session)
         .await?;
     let Some(used) = used else { return Ok(Rotation::Unknown) };

@@ -55,6 +55,9 @@ pub struct Row {
     pub transactions: i64,
 }
 
+/// The most rows that a summary reads; more of them would not fit an answer.
+pub const GROUPS_MAX: i64 = 10_000;
+
 /// The groups' rows, and those of the totals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
@@ -130,12 +133,6 @@ fn cut(from: Date, to: Date) -> (WholeMonths, Vec<(Date, Date)>) {
 }
 
 #[derive(Deserialize)]
-struct Facets {
-    groups: Vec<Group>,
-    totals: Vec<Group>,
-}
-
-#[derive(Deserialize)]
 struct Group {
     #[serde(rename = "_id")]
     id: GroupId,
@@ -188,30 +185,25 @@ async fn over_transactions(
             "transactions": {"$sum": {"$cond": [{"$eq": ["$part", 0_i64]}, 1_i64, 0_i64]}},
         }}
     };
-    let mut groups = Vec::new();
-    if by == GroupBy::Tag {
-        groups.push(doc! {"$unwind": "$tags"});
-    }
-    groups.push(group(key));
-    let pipeline = vec![
-        doc! {"$match": matched},
-        doc! {"$unwind": {"path": "$parts", "includeArrayIndex": "part"}},
-        doc! {"$facet": {"groups": groups, "totals": [group(Bson::Null)]}},
-    ];
-    let facets: Vec<Facets> = store
-        .collection(TRANSACTIONS)
-        .await?
-        .aggregate(pipeline)
-        .with_type::<Facets>()
-        .await?
-        .try_collect()
-        .await?;
-    let mut rows = Rows::default();
-    for facet in facets {
-        rows.groups.extend(facet.groups.into_iter().map(row).collect::<Result<Vec<_>, _>>()?);
-        rows.totals.extend(facet.totals.into_iter().map(row).collect::<Result<Vec<_>, _>>()?);
-    }
-    Ok(rows)
+    let pipeline = |before: Option<Document>, key: Bson| {
+        let unwind = doc! {"$unwind": {"path": "$parts", "includeArrayIndex": "part"}};
+        let steps = [Some(doc! {"$match": matched.clone()}), Some(unwind), before, Some(group(key))];
+        steps.into_iter().flatten().chain([doc! {"$limit": GROUPS_MAX + 1}]).collect::<Vec<_>>()
+    };
+    let collection = store.collection(TRANSACTIONS).await?;
+    let by_tag = (by == GroupBy::Tag).then(|| doc! {"$unwind": "$tags"});
+    let groups = async {
+        collection.aggregate(pipeline(by_tag, key)).with_type::<Group>().await?.try_collect::<Vec<_>>().await
+    };
+    let totals = async {
+        let totals = collection.aggregate(pipeline(None, Bson::Null)).with_type::<Group>().await?;
+        totals.try_collect::<Vec<_>>().await
+    };
+    let (groups, totals) = tokio::try_join!(groups, totals)?;
+    Ok(Rows {
+        groups: groups.into_iter().map(row).collect::<Result<_, _>>()?,
+        totals: totals.into_iter().map(row).collect::<Result<_, _>>()?,
+    })
 }
 
 fn row(group: Group) -> Result<Row, StoreError> {

@@ -14,7 +14,7 @@ use mongodb::options::IndexOptions;
 use serde::Deserialize;
 
 use super::accounts::{self, Account};
-use super::ledger::overflow;
+use super::ledger::{self, overflow};
 use super::{Store, StoreError, Tx, TxError, id_of, uuid_of};
 
 pub(super) const MONTHLY: &str = "monthly_totals";
@@ -40,40 +40,28 @@ fn category_bson(category: Option<CategoryId>) -> Bson {
 /// Adds what a write moved to the totals and to the balances of the accounts.
 pub(super) async fn apply(tx: &mut Tx, effects: &Effects, accounts: &[Account]) -> Result<(), TxError> {
     let user = uuid_of(tx.user.uuid());
-    for (key, total) in &effects.months {
+    let months = effects.months.iter().map(|(key, total)| {
         let id = doc! {"u": user, "m": key.month.to_string(), "c": key.currency.code(), "k": category_bson(key.category)};
-        let update = doc! {
-            "$inc": {
-                "income": total.income, "expense": total.expense,
-                "count": total.count, "transactions": total.transactions,
-            },
-            "$setOnInsert": {
-                "userId": user, "month": key.month.to_string(), "currency": key.currency.code(),
-                "categoryId": category_bson(key.category),
-            },
+        let moved = doc! {
+            "income": total.income, "expense": total.expense, "count": total.count, "transactions": total.transactions,
         };
-        tx.collection(MONTHLY)
-            .update_one(doc! {"_id": id}, update)
-            .upsert(true)
-            .session(&mut tx.session)
-            .await?;
-    }
-    for (key, total) in &effects.days {
+        let first = doc! {
+            "userId": user, "month": key.month.to_string(), "currency": key.currency.code(),
+            "categoryId": category_bson(key.category),
+        };
+        doc! {"q": {"_id": id}, "u": {"$inc": moved, "$setOnInsert": first}, "upsert": true}
+    });
+    ledger::update_batches(tx, MONTHLY, months.collect()).await?;
+    let days = effects.days.iter().map(|(key, total)| {
         let account = uuid_of(key.account.uuid());
         let id = doc! {"u": user, "a": account, "d": key.date.to_string()};
-        let update = doc! {
-            "$inc": {"net": total.net, "count": total.count, "flows": total.flows},
-            "$setOnInsert": {
-                "userId": user, "accountId": account, "date": key.date.to_string(),
-                "currency": total.currency.code(),
-            },
+        let moved = doc! {"net": total.net, "count": total.count, "flows": total.flows};
+        let first = doc! {
+            "userId": user, "accountId": account, "date": key.date.to_string(), "currency": total.currency.code(),
         };
-        tx.collection(DAILY)
-            .update_one(doc! {"_id": id}, update)
-            .upsert(true)
-            .session(&mut tx.session)
-            .await?;
-    }
+        doc! {"q": {"_id": id}, "u": {"$inc": moved, "$setOnInsert": first}, "upsert": true}
+    });
+    ledger::update_batches(tx, DAILY, days.collect()).await?;
     for account in accounts {
         let moved = account_movement(effects, account.id, Some(account.opening_date)).map_err(overflow)?;
         accounts::add_movement(tx, account.id, moved).await?;

@@ -80,8 +80,7 @@ async fn erasure_needs_the_password_and_leaves_nothing() {
     let refresh = json!({"refreshToken": user.refresh});
     app.anonymous("POST", "/auth/refresh", Some(&refresh)).await.expect_problem(401, "invalid_refresh_token");
 
-    let client = mongodb::Client::with_uri_str(&app.variables()["MONGODB_URI"]).await.unwrap();
-    let database = client.database(&app.variables()["MONGODB_DATABASE"]);
+    let database = app.database().await;
     let id = Binary { subtype: BinarySubtype::Uuid, bytes: user.id.uuid().as_bytes().to_vec() };
     for name in database.list_collection_names().await.unwrap() {
         let collection = database.collection::<Document>(&name);

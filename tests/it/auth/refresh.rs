@@ -153,8 +153,7 @@ async fn the_database_holds_no_refresh_token_and_no_password() {
     let app = TestApp::start().await;
     let user = app.register().await;
     let next = token(refresh(&app, &user.refresh).await.expect(200));
-    let client = mongodb::Client::with_uri_str(&app.variables()["MONGODB_URI"]).await.unwrap();
-    let database = client.database(&app.variables()["MONGODB_DATABASE"]);
+    let database = app.database().await;
     let mut seen = 0;
     for name in database.list_collection_names().await.unwrap() {
         let collection = database.collection::<mongodb::bson::Document>(&name);

@@ -113,7 +113,7 @@ async fn moving_to_an_account_of_another_currency_needs_the_amount_anew() {
     let id = app.expense(&user, "3.00", "2026-03-05", "x").await["id"].as_str().unwrap().to_owned();
     patch(&app, &user, &id, "*", &json!({"accountId": euros}))
         .await
-        .expect_fields(&[("/currency", "currency_mismatch")]);
+        .expect_fields(&[("/amount", "currency_mismatch")]);
     let moved = patch(&app, &user, &id, "*", &json!({"accountId": euros, "amount": "2.70"})).await;
     moved.expect(200);
     assert_eq!((&moved.json["currency"], &moved.json["amount"]), (&json!("EUR"), &json!("2.70")));

@@ -1,0 +1,201 @@
+//! The log of a whole session: what it must say, and what it must never.
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::sync::Once;
+
+use serde_json::{Value, json};
+use tests::{PASSWORD, TestApp, User};
+use tracing_subscriber::EnvFilter;
+
+thread_local! {
+    /// What this thread's test has logged. A test and all its tasks run on one thread.
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Writes to the log of the thread.
+struct ThreadLog;
+
+impl Write for ThreadLog {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Log;
+
+/// Captures everything that our own code logs on this thread, at every level, as telemetry's filter lets it through. The
+/// subscriber is the whole process's: one of a thread would not see what another thread met first.
+fn capture() -> Log {
+    static START: Once = Once::new();
+    START.call_once(|| {
+        let filter = EnvFilter::new("trace,mongodb=warn,hyper=warn,rustls=warn,aws_config=warn,h2=warn");
+        let subscriber = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(|| ThreadLog);
+        tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+    });
+    LOG.with_borrow_mut(Vec::clear);
+    Log
+}
+
+impl Log {
+    fn text(&self) -> String {
+        LOG.with_borrow(|log| String::from_utf8(log.clone()).unwrap())
+    }
+
+    /// The fields of each `request completed` line.
+    fn requests(&self) -> Vec<Value> {
+        let lines = self.text();
+        let parsed = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        parsed.filter(|line| line["fields"]["message"] == "request completed").collect()
+    }
+}
+
+const PRIVATE: &str = "Zwetschgenknödel";
+
+/// Everything that a person does, right and wrong.
+async fn session(app: &TestApp) -> (User, Vec<String>) {
+    let user = app.register_with(json!({"firstName": "Wilhelmine", "lastName": "Quetzalcoatl"})).await;
+    let wrong = json!({"email": user.email, "password": "a wrong passphrase indeed"});
+    app.anonymous("POST", "/auth/login", Some(&wrong)).await.expect(401);
+    let weak = json!({"email": "no-such-address", "password": "shortpw"});
+    app.anonymous("POST", "/auth/register", Some(&weak)).await.expect(422);
+    let second = app.log_in(&user).await;
+    let body = json!({"refreshToken": second.refresh});
+    let refreshed = app.anonymous("POST", "/auth/refresh", Some(&body)).await;
+    let cookie = format!("refresh={}", user.refresh);
+    let headers = [("cookie", cookie.as_str()), ("origin", "https://evil.example.com")];
+    app.send(&tests::event("POST", "/api/v1/auth/refresh", &user.ip, &headers, None)).await.expect(403);
+    let account = json!({"name": PRIVATE, "type": "cash", "openingBalance": {"amount": "98765.43"}});
+    app.create(&user, "/accounts", account).await;
+    let transaction = json!({"type": "expense", "amount": "7654.32", "date": "2026-03-05", "description": PRIVATE,
+        "merchant": PRIVATE, "notes": PRIVATE, "tags": [PRIVATE]});
+    let key = [("idempotency-key", "a-private-key")];
+    let id = app.call(&user, "POST", "/transactions", &key, Some(&transaction)).await.expect(201).id();
+    app.get(&user, &format!("/transactions/{id}")).await.expect(200);
+    app.get(&user, "/transactions?q=Zwetschgenkn%C3%B6del").await.expect(200);
+    app.patch(&user, &format!("/transactions/{id}"), &json!({"amount": PRIVATE})).await.expect(422);
+    app.get(&user, &format!("/transactions?tag={PRIVATE}&{PRIVATE}=1")).await.expect(400);
+    app.get(&user, &format!("/{PRIVATE}")).await.expect(404);
+    app.delete(&user, &format!("/transactions/{id}")).await.expect(204);
+    let forged = User { access: format!("{}x", user.access), ..user.clone() };
+    app.get(&forged, "/auth/me").await.expect(401);
+    app.call(&user, "DELETE", "/auth/me", &[], Some(&json!({"password": PASSWORD}))).await.expect(204);
+    let mut secrets = vec![
+        PASSWORD.to_owned(),
+        "a wrong passphrase indeed".to_owned(),
+        "shortpw".to_owned(),
+        "no-such-address".to_owned(),
+        "a-private-key".to_owned(),
+        "7654".to_owned(),
+        "765432".to_owned(),
+        "98765".to_owned(),
+        "Wilhelmine".to_owned(),
+        "Quetzalcoatl".to_owned(),
+        "Zwetschgen".to_owned(),
+        "Bearer".to_owned(),
+        id,
+        user.email.split('@').next().unwrap().to_owned(),
+        user.ip.clone(),
+        second.ip.clone(),
+    ];
+    for token in [&user.access, &user.refresh, &second.access, &second.refresh] {
+        secrets.push(token.clone());
+        // Not even a part that would do.
+        secrets.extend(token.split('.').map(str::to_owned).filter(|part| part.len() > 40));
+    }
+    for name in ["accessToken", "refreshToken"] {
+        secrets.push(refreshed.json["tokens"][name].as_str().unwrap().to_owned());
+    }
+    secrets.extend(
+        ["JWT_SECRET", "JWT_REFRESH_SECRET", "PASSWORD_PEPPER"].map(|name| app.variables()[name].clone()),
+    );
+    (user, secrets)
+}
+
+#[tokio::test]
+async fn a_whole_session_logs_no_secret_and_nothing_that_a_person_typed() {
+    let log = capture();
+    let app = TestApp::start().await;
+    let (user, secrets) = session(&app).await;
+    let text = log.text();
+    assert!(text.contains(&user.id.to_string()), "the log was captured, and says whose it is");
+    for secret in &secrets {
+        let found = text.lines().find(|line| line.contains(secret.as_str()));
+        assert_eq!(found, None, "the log holds {secret}");
+    }
+}
+
+#[tokio::test]
+async fn each_request_is_one_line_with_the_documented_keys() {
+    let log = capture();
+    let app = TestApp::start().await;
+    let user = app.register().await;
+    let id = app.expense(&user, "1.00", "2026-03-05", "x").await["id"].as_str().unwrap().to_owned();
+    let path = format!("/transactions/{id}");
+    app.call(&user, "GET", &path, &[("x-request-id", "asked-for-0001")], None).await.expect(200);
+    app.get(&user, "/transactions/x").await.expect(404);
+    app.get(&user, "/nothing").await.expect(404);
+    let requests = log.requests();
+    assert_eq!(requests.len(), 5, "one line each");
+    let line = &requests[2];
+    let (fields, span) = (&line["fields"], &line["span"]);
+    assert_eq!(line["level"], "INFO");
+    assert_eq!((&fields["http.method"], &fields["http.status"]), (&json!("GET"), &json!(200)));
+    assert_eq!(fields["http.route"], "/api/v1/transactions/{id}", "the pattern, never the path");
+    assert_eq!(fields["user.id"], user.id.to_string());
+    assert!(fields["duration_ms"].is_u64());
+    assert_eq!(
+        (&span["service"], &span["correlation_id"]),
+        (&json!("transactions"), &json!("asked-for-0001"))
+    );
+    assert_eq!(span["cold_start"], false);
+    assert_eq!(requests[0]["span"]["cold_start"], true, "the first request of a function");
+    assert_eq!(requests[1]["span"]["cold_start"], true);
+    assert_eq!(requests[3]["fields"]["http.status"], 404);
+    assert_eq!(requests[4]["fields"]["http.route"], "unmatched");
+    assert!(requests[4]["fields"].get("user.id").is_none());
+}
+
+#[tokio::test]
+async fn a_failure_is_logged_once_with_its_causes_and_a_refusal_is_not_an_error() {
+    let log = capture();
+    let app = TestApp::start().await;
+    let user = app.register().await;
+    let away = app.sibling_with(&[
+        ("MONGODB_URI", "mongodb://someone:hunter2pass@127.0.0.1:1/?directConnection=true"),
+        ("MONGO_SERVER_SELECTION_TIMEOUT_MS", "300"),
+    ]);
+    app.get(&user, "/transactions/x").await.expect(404);
+    let errors = |text: &str| -> Vec<Value> {
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["level"] == "ERROR").collect()
+    };
+    assert_eq!(errors(&log.text()), Vec::<Value>::new());
+    let answer = away.get(&user, "/transactions").await;
+    answer.expect(503);
+    let errors = errors(&log.text());
+    assert_eq!(errors.len(), 1, "once");
+    assert_eq!(errors[0]["fields"]["code"], "service_unavailable");
+    assert_eq!(errors[0]["span"]["correlation_id"].as_str(), answer.header("x-request-id"));
+    let cause = errors[0]["fields"]["cause"].as_str().unwrap();
+    assert!(cause.starts_with("mongodb does not answer"), "{cause}");
+    assert!(!log.text().contains("hunter2pass"), "a connection string's password");
+}
+
+#[tokio::test]
+async fn redis_going_away_is_logged_once_and_not_with_every_request() {
+    let log = capture();
+    let app = TestApp::start().await;
+    let away = app.sibling_with(&[("REDIS_URL", "redis://:hunter2pass@127.0.0.1:1")]);
+    for _ in 0..4 {
+        away.anonymous("GET", "/financial-health/method", None).await.expect(200);
+    }
+    let text = log.text();
+    let warned = text.lines().filter(|line| line.contains("redis does not answer"));
+    assert_eq!(warned.count(), 1, "{text}");
+    assert!(!text.contains("hunter2pass"));
+}

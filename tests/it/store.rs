@@ -1,0 +1,234 @@
+//! What the API asks of MongoDB, seen by its profiler: every query goes by an index, and a page examines about itself.
+
+use futures_util::TryStreamExt;
+use mongodb::Database;
+use mongodb::bson::{Bson, Document, doc};
+use serde_json::json;
+use tests::{TestApp, User};
+
+async fn profile(database: &Database, level: i32) {
+    database.run_command(doc! {"profile": level, "slowms": 0}).await.unwrap();
+}
+
+/// The operations that the profiler saw on collections of the API, oldest first.
+async fn seen(database: &Database) -> Vec<Document> {
+    let profile = database.collection::<Document>("system.profile");
+    let ours = doc! {"ns": {"$ne": format!("{}.system.profile", database.name())}};
+    let found = profile.find(ours).sort(doc! {"ts": 1}).await.unwrap();
+    found.try_collect().await.unwrap()
+}
+
+async fn forget(database: &Database) {
+    profile(database, 0).await;
+    database.collection::<Document>("system.profile").drop().await.unwrap();
+    profile(database, 2).await;
+}
+
+fn number(document: &Document, name: &str) -> i64 {
+    match document.get(name) {
+        Some(Bson::Int32(number)) => i64::from(*number),
+        Some(Bson::Int64(number)) => *number,
+        _ => 0,
+    }
+}
+
+fn plan(document: &Document) -> &str {
+    document.get_str("planSummary").unwrap_or_default()
+}
+
+/// Gives the user `count` transactions more, copies of what the API wrote, over the days of years.
+async fn multiply(database: &Database, count: usize) {
+    let transactions = database.collection::<Document>("transactions");
+    let originals: Vec<Document> = transactions.find(doc! {}).await.unwrap().try_collect().await.unwrap();
+    let mut copies = Vec::new();
+    for index in 0..count {
+        let mut copy = originals[index % originals.len()].clone();
+        copy.insert("_id", mongodb::bson::Uuid::from_bytes((index as u128 + 1).to_be_bytes()));
+        let (year, month, day) = (2016 + index % 9, 1 + index / 9 % 12, 1 + index / 108 % 28);
+        copy.insert("date", format!("{year}-{month:02}-{day:02}"));
+        copies.push(copy);
+    }
+    transactions.insert_many(copies).await.unwrap();
+}
+
+struct Scene {
+    app: TestApp,
+    user: User,
+    database: Database,
+    account: String,
+    category: String,
+}
+
+/// 3,000 transactions, of which each filter finds a third.
+async fn scene() -> Scene {
+    let app = TestApp::start().await;
+    let user = app.register().await;
+    let account = app.create(&user, "/accounts", json!({"name": "x", "type": "cash"})).await;
+    let account = account["id"].as_str().unwrap().to_owned();
+    let category = app.category(&user, "Shopping").await;
+    for body in [
+        json!({"type": "expense", "amount": "10.00", "description": "needle", "categoryId": category,
+            "tags": ["needle"], "status": "pending", "accountId": account, "date": "2025-01-01"}),
+        json!({"type": "income", "amount": "20.00", "description": "hay", "date": "2025-01-01"}),
+        json!({"type": "income", "amount": "30.00", "description": "straw", "date": "2025-01-01"}),
+    ] {
+        app.create(&user, "/transactions", body).await;
+    }
+    let database = app.database().await;
+    multiply(&database, 3000).await;
+    forget(&database).await;
+    Scene { app, user, database, account, category }
+}
+
+#[tokio::test]
+async fn each_list_filter_alone_goes_by_an_index_and_examines_at_most_twice_its_page() {
+    let scene = scene().await;
+    let filters = [
+        "".to_owned(),
+        "&from=2020-01-01".to_owned(),
+        "&to=2018-06-01".to_owned(),
+        "&from=2018-01-01&to=2019-01-01".to_owned(),
+        format!("&accountId={}", scene.account),
+        format!("&categoryId={}", scene.category),
+        "&type=expense".to_owned(),
+        "&status=pending".to_owned(),
+        "&tag=needle".to_owned(),
+        "&minAmount=25".to_owned(),
+        "&maxAmount=15".to_owned(),
+        "&minAmount=15&maxAmount=25".to_owned(),
+        "&q=need".to_owned(),
+    ];
+    for filter in filters {
+        let mut cursor = String::new();
+        // A later page is as cheap as the first.
+        for page in 0..4 {
+            forget(&scene.database).await;
+            let answer = scene.app.get(&scene.user, &format!("/transactions?limit=50{filter}{cursor}")).await;
+            answer.expect(200);
+            assert_eq!(answer.items().len(), 50, "{filter}");
+            cursor = format!("&cursor={}", answer.json["nextCursor"].as_str().unwrap());
+            let operations = seen(&scene.database).await;
+            let lists: Vec<_> = operations
+                .iter()
+                .filter(|operation| operation.get_str("ns").is_ok_and(|ns| ns.ends_with(".transactions")))
+                .collect();
+            assert_eq!(lists.len(), 1, "one query a page: {filter}");
+            assert!(plan(lists[0]).starts_with("IXSCAN"), "{filter}: {}", plan(lists[0]));
+            let examined = number(lists[0], "docsExamined");
+            assert!(examined <= 100, "{filter} page {page}: {examined} documents examined for 50");
+            assert!(!lists[0].get_bool("hasSortStage").unwrap_or(false), "{filter} sorts in memory");
+        }
+    }
+}
+
+#[tokio::test]
+async fn filters_together_examine_a_bounded_number_and_go_on_by_cursor() {
+    let scene = scene().await;
+    // Both find a third, the same third and another: nothing, after all was looked at.
+    let (mut cursor, mut pages, mut found) = (String::new(), 0, 0);
+    loop {
+        forget(&scene.database).await;
+        let path = format!("/transactions?limit=50&tag=needle&type=income{cursor}");
+        let answer = scene.app.get(&scene.user, &path).await;
+        answer.expect(200);
+        found += answer.items().len();
+        pages += 1;
+        let examined: i64 =
+            seen(&scene.database).await.iter().map(|operation| number(operation, "docsExamined")).sum();
+        assert!(examined <= 10_200, "{examined}");
+        match answer.json["nextCursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+        assert!(pages < 10, "a list ends");
+    }
+    assert_eq!(found, 0);
+}
+
+#[tokio::test]
+async fn no_request_of_a_whole_session_scans_a_collection() {
+    let scene = scene().await;
+    let Scene { app, user, database, account, category } = &scene;
+    // Users and documents of others, so that a missing index is not hidden by an empty collection.
+    for _ in 0..3 {
+        app.register().await;
+    }
+    forget(database).await;
+    let second = app.log_in(user).await;
+    let body = json!({"refreshToken": second.refresh});
+    app.anonymous("POST", "/auth/refresh", Some(&body)).await.expect(200);
+    app.patch(user, "/auth/me", &json!({"firstName": "Ada"})).await.expect(200);
+    let transaction = json!({"type": "expense", "amount": "1.00", "date": "2026-03-05", "description": "x",
+        "accountId": account, "categoryId": category});
+    let key = [("idempotency-key", "k")];
+    let created = app.call(user, "POST", "/transactions", &key, Some(&transaction)).await;
+    created.expect(201);
+    app.call(user, "POST", "/transactions", &key, Some(&transaction)).await.expect(201);
+    let path = format!("/transactions/{}", created.id());
+    app.patch(user, &path, &json!({"amount": "2.00", "date": "2026-04-05"})).await.expect(200);
+    app.delete(user, &path).await.expect(204);
+    app.call(user, "POST", &format!("{path}/restore"), &[], None).await.expect(200);
+    app.patch(user, &format!("/accounts/{account}"), &json!({"openingDate": "2026-01-01"})).await.expect(200);
+    let other_account =
+        app.create(user, "/accounts", json!({"name": "y", "type": "cash"})).await["id"].clone();
+    let other_account = other_account.as_str().unwrap().to_owned();
+    for (_, route) in app.operations() {
+        if route.method == "GET" && !route.path.contains('{') {
+            app.get(user, route.path).await;
+        }
+    }
+    for by in ["month", "category", "account", "merchant", "tag"] {
+        let range = "from=2026-01-15&to=2026-06-10";
+        app.get(user, &format!("/transactions/summary?{range}&groupBy={by}")).await.expect(200);
+    }
+    app.get(user, "/accounts?asOf=2026-02-02").await.expect(200);
+    app.delete(user, &format!("/accounts/{account}?moveTo={other_account}")).await.expect(204);
+    app.delete(user, "/auth/sessions").await.expect(204);
+    app.call(user, "POST", "/auth/logout", &[], None).await.expect(204);
+    let operations = seen(database).await;
+    assert!(operations.len() > 60, "the profiler saw {} operations", operations.len());
+    for operation in &operations {
+        let scanned = plan(operation).contains("COLLSCAN");
+        assert!(
+            !scanned,
+            "{} scans: {:?}",
+            operation.get_str("ns").unwrap_or_default(),
+            operation.get("command")
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_expires_has_an_index_that_removes_it() {
+    let app = TestApp::start().await;
+    let database = app.database().await;
+    for name in ["sessions", "refresh_tokens", "idempotency", "login_guards"] {
+        let indexes: Vec<_> =
+            database.collection::<Document>(name).list_indexes().await.unwrap().try_collect().await.unwrap();
+        let expires = indexes.iter().any(|index| {
+            index
+                .options
+                .as_ref()
+                .is_some_and(|options| options.expire_after.is_some_and(|after| after.is_zero()))
+        });
+        assert!(expires, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn migrating_again_changes_nothing() {
+    let app = TestApp::start().await;
+    let database = app.database().await;
+    let indexes = async || {
+        let mut all = Vec::new();
+        for name in database.list_collection_names().await.unwrap() {
+            let names = database.collection::<Document>(&name).list_index_names().await.unwrap();
+            all.push((name, names));
+        }
+        all.sort();
+        all
+    };
+    let before = indexes().await;
+    shared::store::indexes::migrate(&app.boot.mongo().unwrap()).await.unwrap();
+    assert_eq!(indexes().await, before);
+}
