@@ -47,9 +47,11 @@ run: local ## The whole API on http://127.0.0.1:PORT, with its databases (FRESH=
 demo: local ## Two years of data for the demo user
 	@exec $(LOCAL) demo
 
+# The tests of the real binaries run what ships, built quicker: the release profile, without link-time optimisation.
 test: ## Every test, against a MongoDB and a Redis of its own (TESTS=filter: some)
-	@$(rust)
+	@$(rust) $(python)
 	@cargo build $(LOCKED) --workspace --all-targets
+	@$(MAKE) build PROFILE=release
 	@$(LOCAL) with-servers -- cargo $(if $(NEXTEST),nextest run,test --lib --bins --tests) $(LOCKED) --workspace $(TESTS)
 	$(if $(TESTS),,@cargo test $(LOCKED) -p finance --doc)
 
@@ -66,11 +68,13 @@ fmt: ## Format the code
 	@$(rust)
 	@cargo fmt --all
 
-openapi: local ## Write docs/openapi.json from the code
-	@$(LOCAL) openapi
+openapi: ## Write docs/openapi.json and docs/problems.md from the code
+	@$(rust)
+	@UPDATE=1 cargo test $(LOCKED) --quiet -p tests --test it contract::documents
 
-bench: local ## Measure the functions behind a Runtime API, into docs/performance.md
-	@$(LOCAL) with-servers -- cargo run $(LOCKED) --release -p tests --bin bench
+bench: local ## Measure the functions of make build behind a Runtime API, into docs/performance.md
+	@cargo build $(LOCKED) -p tests --bin bench
+	@$(LOCAL) with-servers -- $(TARGET)/debug/bench
 
 build: ## target/lambda/<function>/bootstrap for provided.al2023 (PROFILE=release: quicker; ARCH=arm64: cargo-lambda)
 	@$(rust) $(python)

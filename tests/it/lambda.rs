@@ -1,1 +1,266 @@
-//! x
+//! The real binaries of `make build`: behind the Lambda runtime interface emulator they answer the golden events as the
+//! routers do; a configuration that cannot be used fails their init in one line; SIGTERM ends them in time.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use local::lambda::{Pools, is_answer};
+use local::process;
+use local::template::Template;
+use local::workspace::Workspace;
+use rustix::process::Signal;
+use serde_json::{Map, Value, json};
+use shared::config::Need;
+use shared::edge::Function;
+use tests::TestApp;
+use tests::runtime_api::RuntimeApi;
+use tokio::io::AsyncReadExt;
+
+/// Two cores run many tests at once.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const FUNCTIONS: &[Function] = &[
+    health::FUNCTION,
+    auth::FUNCTION,
+    accounts::FUNCTION,
+    categories::FUNCTION,
+    transactions::FUNCTION,
+    financial_health::FUNCTION,
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn bootstrap(function: &str) -> PathBuf {
+    let bootstrap = Workspace::at(root()).bootstrap(function);
+    assert!(process::is_executable(&bootstrap), "the binary of {function} is missing: run make build first");
+    bootstrap
+}
+
+/// The golden events in an order in which each finds what it needs.
+fn events() -> Vec<(String, String)> {
+    let rank = |name: &str| match name {
+        "auth.register" => 0,
+        "auth.login" => 1,
+        "auth.refresh" => 2,
+        "accounts.create" | "transactions.create" => 3,
+        "auth.logout" => 5,
+        _ => 4,
+    };
+    let files = std::fs::read_dir(root().join("events")).unwrap().map(|entry| entry.unwrap().path());
+    let mut events: Vec<(String, String)> = files
+        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(path).unwrap()))
+        .collect();
+    events.sort_by_key(|(name, _)| (rank(name), name.clone()));
+    events
+}
+
+/// What one side has made, for the events that name it.
+#[derive(Default)]
+struct Known(HashMap<&'static str, String>);
+
+impl Known {
+    fn fill(&self, event: &str) -> String {
+        self.0.iter().fold(event.to_owned(), |event, (name, value)| event.replace(&format!("${{{name}}}"), value))
+    }
+
+    fn learn(&mut self, name: &str, body: &Value) {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        if name == "auth.register" {
+            self.0.insert("ACCESS_TOKEN", text(&body["tokens"]["accessToken"]));
+            self.0.insert("REFRESH_TOKEN", text(&body["tokens"]["refreshToken"]));
+        }
+        if name == "transactions.create" {
+            self.0.insert("TRANSACTION_ID", text(&body["id"]));
+        }
+    }
+}
+
+/// What an answer says but for ids, tokens and times: its members and their kinds, and every word of a closed set.
+fn shape(name: &str, value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            members.iter().map(|(name, member)| (name.clone(), shape(name, member))).collect::<Map<_, _>>().into()
+        }
+        Value::Array(items) => items.iter().map(|item| shape(name, item)).collect(),
+        Value::String(_) if name.starts_with("id") || name.ends_with("Id") || name.ends_with("Token") => json!("id"),
+        Value::String(_) if ["timestamp", "instance"].contains(&name) || name.ends_with("At") => json!("time"),
+        Value::Number(_) if name == "uptime" => json!("seconds"),
+        other => other.clone(),
+    }
+}
+
+/// The first place where two answers say different things.
+fn difference(left: &Value, right: &Value, at: &str) -> Option<String> {
+    match (left, right) {
+        (Value::Object(left), Value::Object(right)) if left.keys().eq(right.keys()) => {
+            left.iter().find_map(|(name, value)| difference(value, &right[name], &format!("{at}/{name}")))
+        }
+        (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
+            let pairs = left.iter().zip(right).enumerate();
+            pairs.into_iter().find_map(|(index, (left, right))| difference(left, right, &format!("{at}/{index}")))
+        }
+        _ if left == right => None,
+        _ => Some(format!("{at}: {left} against {right}")),
+    }
+}
+
+#[tokio::test]
+async fn the_binaries_answer_the_golden_events_as_the_routers_do() {
+    let functions = Template::read(&root().join("template.yaml")).unwrap().functions;
+    let limits = [("RATE_LIMIT_AUTH_MAX", "5"), ("RATE_LIMIT_GENERAL_MAX", "100")];
+    let (real, routers) = (TestApp::with(&limits).await, TestApp::with(&limits).await);
+    let environment = shared::config::environment();
+    let variables = real.variables().clone();
+    let pools =
+        Pools::prepare(&Workspace::at(root()), &environment, variables, &functions, bootstrap).await.unwrap();
+    let (mut theirs, mut ours) = (Known::default(), Known::default());
+    let mut invoked = BTreeSet::new();
+    for (name, event) in events() {
+        let function = functions.iter().find(|function| name.split('.').next() == Some(&function.name)).unwrap();
+        let wanted = routers.invoke(&function.name, &ours.fill(&event)).await;
+        let event: Value = serde_json::from_str(&theirs.fill(&event)).unwrap();
+        let answer = pools.invoke(function, &event).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(is_answer(&answer), "{name}: {}", String::from_utf8_lossy(&answer));
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answer["isBase64Encoded"], false, "{name}: {answer}");
+        let body = answer["body"].as_str().unwrap_or_default();
+        let body = if body.is_empty() { Value::Null } else { serde_json::from_str(body).unwrap() };
+        assert_eq!(answer["statusCode"], wanted.status, "{name}: {body}");
+        let differs = difference(&shape("", &body), &shape("", &wanted.json), "");
+        assert_eq!(differs, None, "{name}: the binary says otherwise than this code; is it older? make build");
+        for header in wanted.headers.keys().map(http::HeaderName::as_str).filter(|name| *name != "set-cookie") {
+            assert!(answer["headers"][header].is_string(), "{name}: no {header}");
+        }
+        let cookies = answer["cookies"].as_array().map_or(0, Vec::len);
+        assert_eq!(cookies, wanted.headers.get_all("set-cookie").iter().count(), "{name}");
+        theirs.learn(&name, &body);
+        ours.learn(&name, &wanted.json);
+        invoked.insert(function.name.clone());
+    }
+    pools.stop().await;
+    assert_eq!(invoked, FUNCTIONS.iter().map(|function| function.name.to_owned()).collect::<BTreeSet<_>>());
+}
+
+/// A binary's whole life where it ends by itself: its exit status, and what it wrote on both streams.
+async fn run_to_end(function: &str, variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
+    let api = RuntimeApi::start(Duration::from_secs(10)).await.unwrap();
+    let mut command = process::command(&bootstrap(function), None);
+    command.env_clear().envs(api.variables(function)).envs(variables.iter().copied());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
+    let output = output.unwrap_or_else(|_| panic!("{function} goes on with a configuration that it cannot use")).unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[tokio::test]
+async fn a_bad_configuration_fails_init_in_one_line_that_names_every_variable_and_no_value() {
+    // A secret that is too short, URLs of no scheme, a word that is none, and what is missing.
+    const BAD: &[(&str, &str)] = &[
+        ("APP_ENV", "production"),
+        ("LOG_LEVEL", "value-of-log-level"),
+        ("RATE_LIMIT_GENERAL_MAX", "value-of-limit"),
+        ("MONGODB_URI", "value-of-mongodb-uri"),
+        ("JWT_SECRET", "value-of-jwt-secret"),
+        ("PASSWORD_PEPPER", "value-of-pepper"),
+    ];
+    for function in FUNCTIONS {
+        let mut wanted = vec!["LOG_LEVEL", "RATE_LIMIT_GENERAL_MAX"];
+        for need in function.needs {
+            wanted.extend(match need {
+                Need::Mongo => &["MONGODB_URI"][..],
+                Need::Redis => &["REDIS_URL"],
+                Need::Jwt => &["JWT_SECRET"],
+                Need::Auth => &["JWT_REFRESH_SECRET", "PASSWORD_PEPPER"],
+            });
+        }
+        let (status, out, err) = run_to_end(function.name, BAD).await;
+        assert!(status.is_some_and(|status| status != 0), "{}: {status:?}", function.name);
+        let lines: Vec<Value> = out
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{}: no JSON: {line}", function.name)))
+            .collect();
+        assert_eq!(lines.len(), 1, "{}: {out}", function.name);
+        assert_eq!((&lines[0]["message"], &lines[0]["level"]), (&json!("init_failed"), &json!("ERROR")));
+        assert_eq!(lines[0]["service"], function.name);
+        let reason = lines[0]["reason"].as_str().unwrap();
+        for variable in &wanted {
+            assert!(reason.contains(variable), "{} does not name {variable}: {reason}", function.name);
+        }
+        let named = reason.split_once(": ").unwrap().1.split("; ").count();
+        assert_eq!(named, wanted.len(), "{} names what it does not need: {reason}", function.name);
+        for text in [&out, &err] {
+            assert!(!text.contains("value-of"), "{} tells a value: {text}", function.name);
+            assert!(!text.contains("panicked"), "{}: {text}", function.name);
+        }
+        assert!(!err.contains("init_failed"), "{}: {err}", function.name);
+    }
+}
+
+#[tokio::test]
+async fn development_starts_with_a_warning_where_production_would_not() {
+    let app = TestApp::start().await;
+    let mut variables = app.variables().clone();
+    variables.insert("APP_ENV".into(), "development".into());
+    variables.insert("RATE_LIMIT_GENERAL_MAX".into(), "value-of-limit".into());
+    let mut running = Running::start("health", &variables).await;
+    running.api.until_next(PATIENCE).await.unwrap();
+    let (status, log, _) = running.terminate().await;
+    assert_eq!(status, Some(0), "{log}");
+    assert!(log.contains("RATE_LIMIT_GENERAL_MAX") && !log.contains("value-of-limit"), "{log}");
+}
+
+/// A binary on a Runtime API of ours, so that the signal reaches it and not an emulator.
+struct Running {
+    api: RuntimeApi,
+    child: tokio::process::Child,
+}
+
+impl Running {
+    async fn start(function: &str, variables: &HashMap<String, String>) -> Self {
+        let api = RuntimeApi::start(Duration::from_secs(10)).await.unwrap();
+        let mut command = process::command(&bootstrap(function), None);
+        command.env_clear().envs(variables).envs(api.variables(function));
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        Self { api, child }
+    }
+
+    /// Its exit status, its log, and how long it took from SIGTERM on.
+    async fn terminate(mut self) -> (Option<i32>, String, Duration) {
+        let sent = Instant::now();
+        process::signal(&self.child, Signal::TERM);
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
+        let took = sent.elapsed();
+        let mut log = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut log).await.unwrap();
+        (status.code(), log, took)
+    }
+}
+
+#[tokio::test]
+async fn sigterm_closes_what_is_open_and_ends_within_lambdas_500_ms() {
+    let app = TestApp::start().await;
+    let event = std::fs::read_to_string(root().join("events/health.get.json")).unwrap();
+    for function in FUNCTIONS {
+        let mut running = Running::start(function.name, app.variables()).await;
+        running.api.until_next(PATIENCE).await.unwrap();
+        // Whatever the function is, the limiter and a look-up open connections that must be closed.
+        running.api.send(&event);
+        running.api.until_answer(PATIENCE).await.unwrap();
+        running.api.until_next(PATIENCE).await.unwrap();
+        let (status, log, took) = running.terminate().await;
+        assert_eq!(status, Some(0), "{}: {log}", function.name);
+        assert!(took < Duration::from_millis(500), "{} took {} ms", function.name, took.as_millis());
+        let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let steps: Vec<&str> = lines
+            .iter()
+            .filter(|line| line["message"] == "shutdown" && line["service"] == function.name)
+            .filter_map(|line| line["step"].as_str())
+            .collect();
+        assert_eq!((steps.first(), steps.last()), (Some(&"closing"), Some(&"closed")), "{}: {log}", function.name);
+    }
+}

@@ -110,7 +110,12 @@ impl Issuer {
             token_type: "Bearer",
             expires_in: self.access.ttl_seconds(),
             refresh_token: refresh.0.expose_secret().to_owned(),
-            refresh_expires_in: expires_at_ms.saturating_sub(self.clock.now_ms()).max(0) / 1000,
+            refresh_expires_in: seconds_until(expires_at_ms, self.clock.now_ms()),
         })
     }
+}
+
+/// Whole seconds, rounded up: a session that has just begun has all of its time.
+fn seconds_until(expires_at_ms: i64, now_ms: i64) -> i64 {
+    expires_at_ms.saturating_sub(now_ms).max(0).saturating_add(999) / 1000
 }

@@ -28,6 +28,7 @@ pub struct ScoreView {
     pub disclaimer: &'static str,
 }
 
+/// Full calendar months, by their first and last day.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WindowView {
     pub from: String,
@@ -134,8 +135,8 @@ impl ScoreView {
             method: score.method,
             as_of: score.as_of.to_string(),
             window: score.window.map(|window| WindowView {
-                from: window.from.to_string(),
-                to: window.to.to_string(),
+                from: window.from.first_day().to_string(),
+                to: window.to.last_day().to_string(),
                 months: window.months,
             }),
             coverage: score.coverage_bps,
