@@ -1,8 +1,8 @@
 //! The only source of wall-clock time. Must never be bypassed: clippy refuses `Timestamp::now` elsewhere, so that a test
 //! can stand at any instant.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
@@ -11,6 +11,8 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 pub struct Clock {
     /// Milliseconds since the epoch; `None` is the system's clock.
     manual: Option<Arc<AtomicI64>>,
+    /// The last id made by this clock, as a number.
+    last_id: Arc<Mutex<u128>>,
 }
 
 impl Clock {
@@ -20,7 +22,7 @@ impl Clock {
 
     /// A clock that stands still until it is moved.
     pub fn manual(at: Timestamp) -> Self {
-        Self { manual: Some(Arc::new(AtomicI64::new(at.as_millisecond()))) }
+        Self { manual: Some(Arc::new(AtomicI64::new(at.as_millisecond()))), last_id: Arc::default() }
     }
 
     /// Moves a manual clock; the system's clock cannot be moved.
@@ -41,6 +43,14 @@ impl Clock {
     /// Now, to the millisecond: what the stores keep.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millisecond(self.now_ms()).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// The candidate, or what follows the last id where that is not before it: ids of one process never go back, though
+    /// many are made in a millisecond.
+    pub(crate) fn after_last_id(&self, candidate: u128) -> u128 {
+        let mut last = self.last_id.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = candidate.max(last.saturating_add(1));
+        *last
     }
 
     /// The civil date of now in an IANA zone; an unknown zone counts as UTC.

@@ -43,6 +43,8 @@ pub(crate) struct Figures {
     pub(crate) function: &'static str,
     pub(crate) name: &'static str,
     pub(crate) next: Vec<Duration>,
+    /// Of it, what a CPU was busy with it.
+    pub(crate) next_cpu: Vec<Duration>,
     pub(crate) first_answer: Vec<Duration>,
     pub(crate) warm: Vec<Duration>,
     pub(crate) cpu_per_request: Duration,
@@ -60,7 +62,10 @@ async fn main() -> Result<()> {
 
 async fn bench() -> Result<()> {
     let started = Instant::now();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace has a folder")?.to_owned();
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace has a folder")?.to_owned();
+    // Before anything here adds to the load.
+    let machine = report::Machine::read(&root)?;
     let workspace = Workspace::at(&root);
     // The hash that production makes. Everything else is as in production too, but for the limits.
     let app = TestApp::with(&[
@@ -84,7 +89,7 @@ async fn bench() -> Result<()> {
         report::say(&measured);
         figures.push(measured);
     }
-    let text = report::document(&figures, &report::Machine::read(&root)?, started.elapsed());
+    let text = report::document(&figures, &machine, started.elapsed());
     std::fs::write(root.join("docs/performance.md"), text).context("docs/performance.md cannot be written")
 }
 
@@ -137,13 +142,14 @@ async fn measure(
     bootstrap: &Path,
     variables: &HashMap<String, String>,
 ) -> Result<Figures> {
-    let (mut next, mut first_answer) = (Vec::new(), Vec::new());
+    let (mut next, mut next_cpu, mut first_answer) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..COLD_STARTS {
         let mut api = RuntimeApi::start(PATIENCE).await?;
-        // Queued before the start: Lambda starts a process because there is a request.
-        api.send(&case.event);
         let process = Started::new(bootstrap, case.function, variables, &api)?;
         next.push(api.until_next(PATIENCE).await?.duration_since(process.since));
+        next_cpu.push(process.main_thread_cpu()?);
+        // Handed over at once: Lambda starts a process because there is a request.
+        api.send(&case.event);
         let (at, answer) = api.until_answer(PATIENCE).await?;
         ensure!(answer["statusCode"] == 200, "it answered {answer}");
         first_answer.push(at.duration_since(process.since));
@@ -176,6 +182,7 @@ async fn measure(
         function: case.function,
         name: case.name,
         next,
+        next_cpu,
         first_answer,
         warm,
         cpu_per_request,

@@ -42,8 +42,16 @@ impl Started {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
         // The second field, the program's name, may hold anything; the 14th and the 15th are the times.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |index: usize| -> Result<u32> { Ok(fields.get(index).context("stat has 15 fields")?.parse()?) };
+        let ticks =
+            |index: usize| -> Result<u32> { Ok(fields.get(index).context("stat has 15 fields")?.parse()?) };
         Ok(TICK * (ticks(11)? + ticks(12)?))
+    }
+
+    /// What its first thread, which until then is all of it, has spent on a CPU: to the nanosecond, which `stat` is not.
+    pub(crate) fn main_thread_cpu(&self) -> Result<Duration> {
+        let schedstat = std::fs::read_to_string(format!("/proc/{}/schedstat", self.pid))?;
+        let nanos = schedstat.split_whitespace().next().context("schedstat has three fields")?;
+        Ok(Duration::from_nanos(nanos.parse()?))
     }
 
     /// The most memory that it ever had resident.

@@ -18,6 +18,7 @@ pub(crate) struct Machine {
     cores: usize,
     cpu: String,
     kernel: String,
+    load: String,
     profile: Option<&'static str>,
 }
 
@@ -28,7 +29,14 @@ impl Machine {
         Ok(Self {
             cores: std::thread::available_parallelism()?.get(),
             cpu: model.map_or("an unnamed CPU", |(_, model)| model).trim().to_owned(),
-            kernel: std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
+            load: {
+                let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+                load.split_whitespace().next().unwrap_or("unknown").to_owned()
+            },
+            kernel: std::fs::read_to_string("/proc/sys/kernel/osrelease")
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
             profile: profile(root),
         })
     }
@@ -37,9 +45,10 @@ impl Machine {
 /// Which profile the packed binaries were built by: that of the build that they are copies of.
 fn profile(root: &Path) -> Option<&'static str> {
     let packed = std::fs::read(root.join("target/lambda/health/bootstrap")).ok()?;
-    ["lambda", "release", "debug"]
-        .into_iter()
-        .find(|profile| std::fs::read(root.join("target/ship").join(profile).join("health")).is_ok_and(|built| built == packed))
+    ["lambda", "release", "debug"].into_iter().find(|profile| {
+        std::fs::read(root.join("target/ship").join(profile).join("health"))
+            .is_ok_and(|built| built == packed)
+    })
 }
 
 /// The value below which `percent` of the sample lie.
@@ -70,10 +79,11 @@ fn tenths(value: u64, unit: u64) -> String {
 #[expect(clippy::print_stdout, reason = "a person waits for it")]
 pub(crate) fn say(figures: &Figures) {
     println!(
-        "{:16} {:22} /next {} ms, first answer {} ms, warm p50 {} ms, p99 {} ms, CPU {} ms, {} MB",
+        "{:16} {:22} /next {} ms ({} on a CPU), first answer {} ms, warm p50 {} ms, p99 {} ms, CPU {} ms, {} MB",
         figures.function,
         figures.name,
         millis(median(&figures.next), 1),
+        millis(median(&figures.next_cpu), 1),
         millis(median(&figures.first_answer), 1),
         millis(median(&figures.warm), 2),
         millis(percentile(&figures.warm, 99), 2),
@@ -87,9 +97,9 @@ pub(crate) fn document(all: &[Figures], machine: &Machine, took: Duration) -> St
         "# Performance\n\n\
          `make build{}`, then `make bench` ({} s) writes this file.\n\n\
          Measured on {} cores of {} (Linux {}), MongoDB and Redis on the same machine, without TLS and without Secrets\n\
-         Manager. Each binary runs behind a Runtime API on loopback, one process as on Lambda, with a request queued before\n\
-         it starts. Time runs from before the process is made.\n\n\
-         - **/next**: exec → the first question for work. **First answer**: exec → the answer to the first request, with every\n\
+         Manager. Each binary runs behind a Runtime API on loopback, one process as on Lambda. Time runs from before the\n\
+         process is made. The load average before the run was {}: much above 0, the figures are too high.\n\n\
+         - **/next**: exec → the first question for work (on a CPU of it: in square brackets). **First answer**: exec → the answer to the first request, with every\n\
          \x20 connection that it needs. Medians of {COLD_STARTS} starts (in brackets the 90th percentile).\n\
          - **Warm**: a request handed over → its answer, over {WARM_REQUESTS} requests after the first 100 ({SLOW_REQUESTS} for the login, which hashes a\n\
          \x20 password). **CPU**: user and system time of the process for each of them.\n\
@@ -106,15 +116,17 @@ pub(crate) fn document(all: &[Figures], machine: &Machine, took: Duration) -> St
         machine.cores,
         machine.cpu,
         machine.kernel,
+        machine.load,
     );
     for figures in all {
         let _ = writeln!(
             text,
-            "| {} | `{}` | {} ({}) | {} ({}) | {} | {} | {} | {} | {} | {} |",
+            "| {} | `{}` | {} ({}) [{}] | {} ({}) | {} | {} | {} | {} | {} | {} |",
             figures.function,
             figures.name,
             millis(median(&figures.next), 1),
             millis(percentile(&figures.next, 90), 1),
+            millis(median(&figures.next_cpu), 1),
             millis(median(&figures.first_answer), 1),
             millis(percentile(&figures.first_answer, 90), 1),
             millis(median(&figures.warm), 2),
@@ -135,7 +147,10 @@ fn budgets(all: &[Figures]) -> String {
         let what = format!("{} (`{}`)", figures.function, figures.name);
         let (next, first) = (median(&figures.next), median(&figures.first_answer));
         if next > NEXT_MAX {
-            over.push(format!("{what}: /next {} ms. Nothing waits there: it is the process's own start.", millis(next, 1)));
+            over.push(format!(
+                "{what}: /next {} ms. Nothing waits there: it is the process's own start.",
+                millis(next, 1)
+            ));
         }
         if first > FIRST_ANSWER_MAX {
             let cost = if figures.name.contains("login") {
@@ -153,11 +168,18 @@ fn budgets(all: &[Figures]) -> String {
             over.push(format!(
                 "{what}: {} MB. {}",
                 tenths(figures.memory_kib, 1024),
-                if figures.name.contains("login") { "19 MiB of them are the hash's." } else { "It holds what it reads." }
+                if figures.name.contains("login") {
+                    "19 MiB of them are the hash's."
+                } else {
+                    "It holds what it reads."
+                }
             ));
         }
         if figures.zip_bytes.is_some_and(|bytes| bytes > ZIP_MAX_BYTES) {
-            over.push(format!("{what}: zip {} MB.", tenths(figures.zip_bytes.unwrap_or_default(), 1_000_000)));
+            over.push(format!(
+                "{what}: zip {} MB.",
+                tenths(figures.zip_bytes.unwrap_or_default(), 1_000_000)
+            ));
         }
     }
     over.dedup();

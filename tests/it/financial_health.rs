@@ -73,7 +73,7 @@ async fn six_months_of_transactions_give_a_score_with_its_inputs() {
     };
     assert_eq!(score["grade"], grade);
     assert_eq!(score["reason"], Value::Null);
-    assert_eq!(score["window"], json!({"from": "2031-01", "to": "2031-06", "months": 6}));
+    assert_eq!(score["window"], json!({"from": "2031-01-01", "to": "2031-06-30", "months": 6}));
     // 2,600 of 4,000 are left; a rent of 1,400 is essential.
     let margin = component(score, "margin");
     assert_eq!(margin["value"], 6_500);
@@ -111,7 +111,7 @@ async fn a_score_as_of_an_earlier_date_sees_only_the_months_before_it() {
     let user = app.register().await;
     six_months(&app, &user, "4000.00", "1400.00").await;
     let score = app.get(&user, "/financial-health?asOf=2031-05-31").await.expect(200).json.clone();
-    assert_eq!(score["window"], json!({"from": "2031-01", "to": "2031-04", "months": 4}));
+    assert_eq!(score["window"], json!({"from": "2031-01-01", "to": "2031-04-30", "months": 4}));
     assert_eq!(score["asOf"], "2031-05-31");
     let before = app.get(&user, "/financial-health?asOf=2030-12-31").await.expect(200).json.clone();
     assert_eq!((&before["score"], &before["window"]), (&Value::Null, &Value::Null));
@@ -130,7 +130,7 @@ async fn today_is_the_users_and_a_refund_a_transfer_and_a_tombstone_are_what_the
     let user = app.register_with(json!({"timeZone": "Pacific/Auckland"})).await;
     six_months(&app, &user, "4000.00", "1400.00").await;
     let plain = app.get(&user, "/financial-health").await.expect(200).json.clone();
-    assert_eq!((&plain["asOf"], &plain["window"]["to"]), (&json!("2031-07-01"), &json!("2031-06")));
+    assert_eq!((&plain["asOf"], &plain["window"]["to"]), (&json!("2031-07-01"), &json!("2031-06-30")));
     let margin = component(&plain, "margin")["value"].clone();
     assert_eq!(margin, 6_500);
     let savings = app.create(&user, "/accounts", json!({"name": "S", "type": "savings"})).await["id"].clone();

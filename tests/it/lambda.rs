@@ -52,7 +52,9 @@ fn events() -> Vec<(String, String)> {
     };
     let files = std::fs::read_dir(root().join("events")).unwrap().map(|entry| entry.unwrap().path());
     let mut events: Vec<(String, String)> = files
-        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(path).unwrap()))
+        .map(|path| {
+            (path.file_stem().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(path).unwrap())
+        })
         .collect();
     events.sort_by_key(|(name, _)| (rank(name), name.clone()));
     events
@@ -64,7 +66,9 @@ struct Known(HashMap<&'static str, String>);
 
 impl Known {
     fn fill(&self, event: &str) -> String {
-        self.0.iter().fold(event.to_owned(), |event, (name, value)| event.replace(&format!("${{{name}}}"), value))
+        self.0
+            .iter()
+            .fold(event.to_owned(), |event, (name, value)| event.replace(&format!("${{{name}}}"), value))
     }
 
     fn learn(&mut self, name: &str, body: &Value) {
@@ -82,13 +86,19 @@ impl Known {
 /// What an answer says but for ids, tokens and times: its members and their kinds, and every word of a closed set.
 fn shape(name: &str, value: &Value) -> Value {
     match value {
-        Value::Object(members) => {
-            members.iter().map(|(name, member)| (name.clone(), shape(name, member))).collect::<Map<_, _>>().into()
-        }
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, member)| (name.clone(), shape(name, member)))
+            .collect::<Map<_, _>>()
+            .into(),
         Value::Array(items) => items.iter().map(|item| shape(name, item)).collect(),
-        Value::String(_) if name.starts_with("id") || name.ends_with("Id") || name.ends_with("Token") => json!("id"),
-        Value::String(_) if ["timestamp", "instance"].contains(&name) || name.ends_with("At") => json!("time"),
-        Value::Number(_) if name == "uptime" => json!("seconds"),
+        Value::String(_) if name.starts_with("id") || name.ends_with("Id") || name.ends_with("Token") => {
+            json!("id")
+        }
+        Value::String(_) if ["timestamp", "instance"].contains(&name) || name.ends_with("At") => {
+            json!("time")
+        }
+        Value::Number(_) if name == "uptime" || name == "refreshExpiresIn" => json!("seconds"),
         other => other.clone(),
     }
 }
@@ -101,7 +111,9 @@ fn difference(left: &Value, right: &Value, at: &str) -> Option<String> {
         }
         (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
             let pairs = left.iter().zip(right).enumerate();
-            pairs.into_iter().find_map(|(index, (left, right))| difference(left, right, &format!("{at}/{index}")))
+            pairs
+                .into_iter()
+                .find_map(|(index, (left, right))| difference(left, right, &format!("{at}/{index}")))
         }
         _ if left == right => None,
         _ => Some(format!("{at}: {left} against {right}")),
@@ -120,7 +132,8 @@ async fn the_binaries_answer_the_golden_events_as_the_routers_do() {
     let (mut theirs, mut ours) = (Known::default(), Known::default());
     let mut invoked = BTreeSet::new();
     for (name, event) in events() {
-        let function = functions.iter().find(|function| name.split('.').next() == Some(&function.name)).unwrap();
+        let function =
+            functions.iter().find(|function| name.split('.').next() == Some(&function.name)).unwrap();
         let wanted = routers.invoke(&function.name, &ours.fill(&event)).await;
         let event: Value = serde_json::from_str(&theirs.fill(&event)).unwrap();
         let answer = pools.invoke(function, &event).await.unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -131,8 +144,12 @@ async fn the_binaries_answer_the_golden_events_as_the_routers_do() {
         let body = if body.is_empty() { Value::Null } else { serde_json::from_str(body).unwrap() };
         assert_eq!(answer["statusCode"], wanted.status, "{name}: {body}");
         let differs = difference(&shape("", &body), &shape("", &wanted.json), "");
-        assert_eq!(differs, None, "{name}: the binary says otherwise than this code; is it older? make build");
-        for header in wanted.headers.keys().map(http::HeaderName::as_str).filter(|name| *name != "set-cookie") {
+        assert_eq!(
+            differs, None,
+            "{name}: the binary says otherwise than this code; is it older? make build"
+        );
+        for header in wanted.headers.keys().map(http::HeaderName::as_str).filter(|name| *name != "set-cookie")
+        {
             assert!(answer["headers"][header].is_string(), "{name}: no {header}");
         }
         let cookies = answer["cookies"].as_array().map_or(0, Vec::len);
@@ -152,7 +169,9 @@ async fn run_to_end(function: &str, variables: &[(&str, &str)]) -> (Option<i32>,
     command.env_clear().envs(api.variables(function)).envs(variables.iter().copied());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
-    let output = output.unwrap_or_else(|_| panic!("{function} goes on with a configuration that it cannot use")).unwrap();
+    let output = output
+        .unwrap_or_else(|_| panic!("{function} goes on with a configuration that it cannot use"))
+        .unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
@@ -182,7 +201,9 @@ async fn a_bad_configuration_fails_init_in_one_line_that_names_every_variable_an
         assert!(status.is_some_and(|status| status != 0), "{}: {status:?}", function.name);
         let lines: Vec<Value> = out
             .lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{}: no JSON: {line}", function.name)))
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|_| panic!("{}: no JSON: {line}", function.name))
+            })
             .collect();
         assert_eq!(lines.len(), 1, "{}: {out}", function.name);
         assert_eq!((&lines[0]["message"], &lines[0]["level"]), (&json!("init_failed"), &json!("ERROR")));
@@ -261,6 +282,11 @@ async fn sigterm_closes_what_is_open_and_ends_within_lambdas_500_ms() {
             .filter(|line| line["message"] == "shutdown" && line["service"] == function.name)
             .filter_map(|line| line["step"].as_str())
             .collect();
-        assert_eq!((steps.first(), steps.last()), (Some(&"closing"), Some(&"closed")), "{}: {log}", function.name);
+        assert_eq!(
+            (steps.first(), steps.last()),
+            (Some(&"closing"), Some(&"closed")),
+            "{}: {log}",
+            function.name
+        );
     }
 }

@@ -8,6 +8,7 @@ mod categories;
 mod contract;
 mod cors;
 mod crash;
+mod edge;
 mod financial_health;
 mod golden;
 mod health;

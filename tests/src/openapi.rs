@@ -298,7 +298,6 @@ pub fn rows() -> Vec<Row> {
     ]
 }
 
-const MONTH: &str = "^[0-9]{4}-[0-9]{2}$";
 const DECIMAL: &str = "^-?[0-9]+(\\.[0-9]{1,4})?$";
 
 /// What a query parameter takes, whichever route it is of.
@@ -346,10 +345,9 @@ fn closed_sets() -> Vec<(&'static str, &'static str, Value)> {
     ]
 }
 
-/// The form of a view's text, by its member's name: one name means one thing in the whole API, but for a window of months.
-fn form(view: &str, member: &str) -> Option<(&'static str, &'static str)> {
+/// The form of a view's text, by its member's name: one name means one thing in the whole API.
+fn form(member: &str) -> Option<(&'static str, &'static str)> {
     Some(match member {
-        "from" | "to" if view == "WindowView" => ("pattern", MONTH),
         "id" | "accountId" | "categoryId" | "parentId" | "transferAccountId" => ("format", "uuid"),
         "date" | "openingDate" | "asOf" | "from" | "to" => ("format", "date"),
         "createdAt" | "updatedAt" | "lastUsedAt" | "timestamp" => ("format", "date-time"),
@@ -367,10 +365,10 @@ fn is_text(schema: &Value) -> bool {
 }
 
 /// Adds what the views' types cannot say: forms of text, everywhere; closed sets, where they are declared.
-fn refine(view: &str, schema: &mut Value) {
+fn refine(schema: &mut Value) {
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         for (name, property) in properties.iter_mut() {
-            if let Some((keyword, value)) = form(view, name).filter(|_| is_text(property)) {
+            if let Some((keyword, value)) = form(name).filter(|_| is_text(property)) {
                 property[keyword] = value.into();
             }
         }
@@ -380,7 +378,7 @@ fn refine(view: &str, schema: &mut Value) {
         Value::Array(items) => items.iter_mut().collect(),
         _ => Vec::new(),
     };
-    below.into_iter().for_each(|schema| refine(view, schema));
+    below.into_iter().for_each(refine);
 }
 
 fn reference(name: &str) -> Value {
@@ -423,8 +421,8 @@ pub fn document() -> Result<Value> {
     if let Some(row) = rows.first() {
         bail!("no route is called {}", row.operation);
     }
-    for (name, schema) in &mut schemas.0 {
-        refine(name, schema);
+    for schema in schemas.0.values_mut() {
+        refine(schema);
     }
     for (owner, member, words) in closed_sets() {
         let schema =

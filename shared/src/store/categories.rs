@@ -36,20 +36,16 @@ impl Category {
 
     /// The categories that a new user has, oldest first.
     pub fn defaults(clock: &Clock) -> Vec<Category> {
-        // Ids of one millisecond are in no order of their own: sorted, they list as the defaults are written.
-        let mut ids: Vec<_> = DEFAULT_CATEGORIES.iter().map(|_| ids::new_id(clock)).collect();
-        ids.sort_unstable();
-        let categories =
-            DEFAULT_CATEGORIES.iter().zip(ids).zip(1i64..).map(|((default, id), knowledge)| Category {
-                id: CategoryId::new(id),
-                name: default.name.to_owned(),
-                kind: default.kind,
-                essential: default.essential,
-                parent_id: None,
-                archived: false,
-                version: 1,
-                knowledge,
-            });
+        let categories = DEFAULT_CATEGORIES.iter().zip(1i64..).map(|(default, knowledge)| Category {
+            id: CategoryId::new(ids::new_id(clock)),
+            name: default.name.to_owned(),
+            kind: default.kind,
+            essential: default.essential,
+            parent_id: None,
+            archived: false,
+            version: 1,
+            knowledge,
+        });
         categories.collect()
     }
 }
