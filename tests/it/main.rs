@@ -1,6 +1,13 @@
 //! One binary for every test that needs the whole API or the whole workspace. Names are sentences; a test has a database of
 //! its own and waits for nothing but answers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail them as the tests themselves do"
+)]
+
 mod accounts;
 mod architecture;
 mod auth;

@@ -403,7 +403,7 @@ impl Schemas {
 /// A route without a row, a row without a route, or a parameter, a name or a word that nothing explains.
 pub fn document() -> Result<Value> {
     let mut schemas = Schemas(BTreeMap::new());
-    let mut paths = Map::new();
+    let (mut paths, mut responses) = (Map::new(), Map::new());
     let mut rows = rows();
     for (function, routes) in functions() {
         for route in routes {
@@ -415,7 +415,7 @@ pub fn document() -> Result<Value> {
                 schemas.add(named.clone())?;
             }
             let item = paths.entry(route.path).or_insert_with(|| json!({}));
-            item[route.method.as_str().to_lowercase()] = operation(function, &route, &row)?;
+            item[route.method.as_str().to_lowercase()] = operation(function, &route, &row, &mut responses)?;
         }
     }
     if let Some(row) = rows.first() {
@@ -453,6 +453,7 @@ pub fn document() -> Result<Value> {
         "paths": paths,
         "components": {
             "schemas": schemas.0,
+            "responses": responses,
             "parameters": parameters(),
             "headers": headers(),
             "securitySchemes": {
@@ -470,7 +471,7 @@ const INTRODUCTION: &str = "Money is a decimal string beside its currency, never
      Every answer carries the security headers and `X-Request-Id`; an error is a problem (RFC 9457), listed in problems.md. \
      An unknown path is 404, and a method that a path does not have 405 with `Allow`.";
 
-fn operation(function: &str, route: &RouteInfo, row: &Row) -> Result<Value> {
+fn operation(function: &str, route: &RouteInfo, row: &Row, shared: &mut Map<String, Value>) -> Result<Value> {
     let mut parameters = vec![json!({"$ref": "#/components/parameters/RequestId"})];
     if route.path.contains("{id}") {
         parameters.push(json!({"$ref": "#/components/parameters/Id"}));
@@ -490,7 +491,7 @@ fn operation(function: &str, route: &RouteInfo, row: &Row) -> Result<Value> {
         "summary": row.summary,
         "tags": [function],
         "parameters": parameters,
-        "responses": responses(route, row),
+        "responses": responses(route, row, shared),
         "security": security(route),
         "x-rate-limit": match route.limit {
             LimitClass::General => json!(["general"]),
@@ -520,7 +521,8 @@ fn security(route: &RouteInfo) -> Value {
     }
 }
 
-fn responses(route: &RouteInfo, row: &Row) -> Value {
+/// The responses of an operation. Refusals go into `shared`, by their status and codes: most are those of many operations.
+fn responses(route: &RouteInfo, row: &Row, shared: &mut Map<String, Value>) -> Value {
     const ALWAYS: [&str; 3] = ["X-Request-Id", "RateLimit", "RateLimit-Policy"];
     let headers = |names: &[&str]| -> Map<String, Value> {
         let of = |name: &&str| ((*name).to_owned(), json!({"$ref": format!("#/components/headers/{name}")}));
@@ -557,8 +559,12 @@ fn responses(route: &RouteInfo, row: &Row) -> Value {
         if (route.operation, status) == ("get_health", 503) {
             response["description"] = "Not both answer, or a problem.".into();
             response["content"]["application/json"] = json!({"schema": reference("HealthView")});
+            responses.insert(status.to_string(), response);
+            continue;
         }
-        responses.insert(status.to_string(), response);
+        let name = format!("{status}.{}", codes.join("."));
+        responses.insert(status.to_string(), json!({"$ref": format!("#/components/responses/{name}")}));
+        shared.insert(name, response);
     }
     responses.into()
 }
