@@ -91,8 +91,11 @@ fn install_crypto() {
 
 /// The whole life of a Lambda function's process.
 ///
+/// A configuration or secrets that cannot be used end it with status 1 and one line `init_failed`, so that Lambda fails the
+/// init.
+///
 /// # Errors
-/// A configuration or secrets that cannot be used: logged once as `init_failed`, so that Lambda fails the init.
+/// The runtime's own.
 pub async fn run(function: Function, build: fn(&Boot) -> Router) -> Result<(), lambda_http::Error> {
     install_crypto();
     let boot = match prepare(function).await {
@@ -100,7 +103,8 @@ pub async fn run(function: Function, build: fn(&Boot) -> Router) -> Result<(), l
         Err(error) => {
             telemetry::init("info", LogFormat::Json);
             tracing::error!(message = "init_failed", service = function.name, reason = error.to_string());
-            return Err(error);
+            // Returned, the error would be printed once more, and not as a log line.
+            std::process::exit(1);
         }
     };
     for warning in &boot.config.warnings {

@@ -33,6 +33,11 @@ pub fn hmac_matches(key: &[u8], message: &[u8], tag: &[u8]) -> bool {
         && aws_lc_rs::constant_time::verify_slices_are_equal(&expected[..tag.len()], tag).is_ok()
 }
 
+/// Whether two byte strings are equal, in constant time for those of one length.
+pub fn equal(a: &[u8], b: &[u8]) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
+}
+
 /// SHA-256.
 pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);

@@ -44,15 +44,11 @@ impl From<mongodb::error::Error> for StoreError {
             ErrorKind::BsonDeserialization(_)
             | ErrorKind::BsonSerialization(_)
             | ErrorKind::InvalidArgument { .. } => Self::Corrupt(error.to_string()),
-            // MaxTimeMSExpired and its relatives.
-            ErrorKind::Command(command) if matches!(command.code, 50 | 262) => Self::TimedOut,
+            ErrorKind::Command(command) if TIME_SPENT.contains(&command.code) => Self::TimedOut,
             ErrorKind::Command(command)
                 if !error.contains_label("RetryableWriteError")
                     && !error.contains_label("TransientTransactionError")
-                    && !matches!(
-                        command.code,
-                        6 | 7 | 18 | 89 | 91 | 189 | 9001 | 10107 | 11600 | 11602 | 13435 | 13436
-                    ) =>
+                    && !PASSING.contains(&command.code) =>
             {
                 Self::Corrupt(format!("command failed with code {}", command.code))
             }
@@ -66,3 +62,14 @@ impl From<mongodb::bson::error::Error> for StoreError {
         Self::Corrupt(error.to_string())
     }
 }
+
+/// Server errors of spent time: MaxTimeMSExpired, ExceededTimeLimit.
+const TIME_SPENT: &[i32] = &[50, 262];
+
+/// Server errors that pass by themselves: hosts and networks (6, 7, 89, 9001), credentials while they are rotated (18),
+/// locks (24, 46), cursors and plans that were ended (43, 175, 237), shutdown and elections (91, 189, 10107, 11600, 11602,
+/// 13435, 13436), interruption (11601), conflicts (112), pools (202, 225), transactions that were ended (225, 251, 290).
+const PASSING: &[i32] = &[
+    6, 7, 18, 24, 43, 46, 89, 91, 112, 134, 175, 189, 202, 225, 237, 251, 256, 290, 9001, 10107, 11600,
+    11601, 11602, 13435, 13436,
+];

@@ -1,6 +1,6 @@
 //! One write of one user: a MongoDB transaction whose effect, totals and idempotency record are there together or not at
 //! all. Conflicts are tried again with jitter until the request's budget is spent; a transaction whose request has given
-//! up is not committed.
+//! up is not committed (a commit that is under way then is, or is not: the retry with the same key tells).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
