@@ -62,11 +62,10 @@ async fn main() -> Result<()> {
 
 async fn bench() -> Result<()> {
     let started = Instant::now();
-    let root =
-        Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace has a folder")?.to_owned();
+    let workspace = Workspace::find()?;
+    let root = workspace.template().parent().context("the workspace has a folder")?.to_owned();
     // Before anything here adds to the load.
     let machine = report::Machine::read(&root)?;
-    let workspace = Workspace::at(&root);
     // The hash that production makes. Everything else is as in production too, but for the limits.
     let app = TestApp::with(&[
         ("ARGON2_MEMORY_KIB", "19456"),
