@@ -99,8 +99,8 @@ pub(crate) fn document(all: &[Figures], machine: &Machine, took: Duration) -> St
          Measured on {} cores of {} (Linux {}), MongoDB and Redis on the same machine, without TLS and without Secrets\n\
          Manager. Each binary runs behind a Runtime API on loopback, one process as on Lambda. Time runs from before the\n\
          process is made. The load average before the run was {}: much above 0, the figures are too high.\n\n\
-         - **/next**: exec → the first question for work (on a CPU of it: in square brackets). **First answer**: exec → the answer to the first request, with every\n\
-         \x20 connection that it needs. Medians of {COLD_STARTS} starts (in brackets the 90th percentile).\n\
+         - **/next**: exec → the first question for work (in square brackets: of it on a CPU). **First answer**: exec →\n\
+         \x20 the answer to the first request, with every connection that it needs. Medians of {COLD_STARTS} starts (in brackets the 90th percentile).\n\
          - **Warm**: a request handed over → its answer, over {WARM_REQUESTS} requests after the first 100 ({SLOW_REQUESTS} for the login, which hashes a\n\
          \x20 password). **CPU**: user and system time of the process for each of them.\n\
          - **Memory**: the most that was ever resident. **Binary**, **zip**: as `make build` packs them.\n\n\
@@ -148,8 +148,9 @@ fn budgets(all: &[Figures]) -> String {
         let (next, first) = (median(&figures.next), median(&figures.first_answer));
         if next > NEXT_MAX {
             over.push(format!(
-                "{what}: /next {} ms. Nothing waits there: it is the process's own start.",
-                millis(next, 1)
+                "{what}: /next {} ms, of which {} ms on a CPU: relocating the binary, configuration, logging, clients.",
+                millis(next, 1),
+                millis(median(&figures.next_cpu), 1)
             ));
         }
         if first > FIRST_ANSWER_MAX {
@@ -169,9 +170,9 @@ fn budgets(all: &[Figures]) -> String {
                 "{what}: {} MB. {}",
                 tenths(figures.memory_kib, 1024),
                 if figures.name.contains("login") {
-                    "19 MiB of them are the hash's."
+                    "A hash takes 19 MiB; what is over is freed memory that the allocator keeps."
                 } else {
-                    "It holds what it reads."
+                    "It is what it reads and holds at once."
                 }
             ));
         }
