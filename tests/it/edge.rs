@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use lambda_http::tower::ServiceExt;
 use lambda_http::{Context, RequestExt};
 use serde_json::{Value, json};
-use tests::{Answer, TestApp, User, event};
+use tests::{Answer, PASSWORD, TestApp, User, event, random_ip, random_name};
 
 /// Sends a body as it is, with a content type.
 async fn send(app: &TestApp, user: &User, method: &str, path: &str, kind: &str, body: &str) -> Answer {
@@ -218,15 +218,19 @@ async fn an_answer_is_out_before_lambda_ends_the_invocation() {
         (response.status().as_u16(), response.headers().get("retry-after").is_some())
     };
     let list = || app.event(&user, "GET", "/transactions", &[], None);
-    let method = || event("GET", "/api/v1/financial-health/method", &user.ip, &[], None);
+    let body = json!({"email": format!("{}@example.com", random_name()), "password": PASSWORD}).to_string();
+    let register = || event("POST", "/api/v1/auth/register", &random_ip(), &[], Some(&body));
     assert_eq!(call("transactions", list(), 9_000).await, (200, false));
     // Less than the margin is left: the deadline has passed.
     for left_ms in [200, -5_000] {
-        assert_eq!(call("financial-health", method(), left_ms).await, (504, true));
         // MongoDB's time is over at the same moment: either may be noticed first.
-        let (status, says_when) = call("transactions", list(), left_ms).await;
-        assert!(matches!(status, 503 | 504) && says_when, "{status}");
+        for (name, text) in [("auth", register()), ("transactions", list())] {
+            let (status, says_when) = call(name, text, left_ms).await;
+            assert!(matches!(status, 503 | 504) && says_when, "{name}: {status}");
+        }
     }
+    // What was refused so has not happened.
+    app.send(&register()).await.expect(201);
 }
 
 #[tokio::test]
