@@ -7,11 +7,11 @@ use finance::currency::Currency;
 use finance::id::AccountId;
 use shared::boot::{UserApp, UserParts};
 use shared::edge::amount::AmountSign;
-use shared::edge::body::{Body, Patch};
+use shared::edge::body::{self, Body, Patch};
 use shared::edge::path::Id;
 use shared::edge::query::{self, Query};
 use shared::edge::respond::{Answer, Page};
-use shared::edge::{FieldError, IfMatch, Principal, Problem, ProblemType, Scope};
+use shared::edge::{IfMatch, Principal, Problem, ProblemType, Scope};
 use shared::ids;
 use shared::store::Claim;
 use shared::store::accounts::{Account, Accounts};
@@ -156,16 +156,15 @@ struct Change {
 
 fn parse_change(body: UpdateAccountBody, currency: Currency) -> Result<Change, Problem> {
     let mut errors = Vec::new();
-    for (pointer, cleared) in [
-        ("/name", matches!(body.name, Patch::Clear)),
-        ("/type", matches!(body.kind, Patch::Clear)),
-        ("/openingDate", matches!(body.opening_date, Patch::Clear)),
-        ("/archived", matches!(body.archived, Patch::Clear)),
-    ] {
-        if cleared {
-            errors.push(FieldError::new(pointer, "required", "cannot be removed"));
-        }
-    }
+    body::refuse_removal(
+        &mut errors,
+        &[
+            ("/name", matches!(body.name, Patch::Clear)),
+            ("/type", matches!(body.kind, Patch::Clear)),
+            ("/openingDate", matches!(body.opening_date, Patch::Clear)),
+            ("/archived", matches!(body.archived, Patch::Clear)),
+        ],
+    );
     let opening =
         minor(&mut errors, body.opening_balance.value(), currency, "/openingBalance/amount", AmountSign::Any);
     let limit = minor(

@@ -3,9 +3,9 @@
 use axum::extract::State;
 use serde::Serialize;
 use shared::clock;
-use shared::edge::body::{Body, Patch};
+use shared::edge::body::{self, Body, Patch};
 use shared::edge::respond::Answer;
-use shared::edge::{FieldError, IfMatch, Principal, Problem, ProblemType, Scope};
+use shared::edge::{IfMatch, Principal, Problem, ProblemType, Scope};
 use shared::store::users::{User, Users};
 use utoipa::ToSchema;
 
@@ -69,14 +69,13 @@ pub(crate) async fn update_me(
     Body { value: body, .. }: Body<UpdateMeBody>,
 ) -> Result<Answer, Problem> {
     let mut errors = Vec::new();
-    for (pointer, cleared) in [
-        ("/currency", matches!(body.currency, Patch::Clear)),
-        ("/timeZone", matches!(body.time_zone, Patch::Clear)),
-    ] {
-        if cleared {
-            errors.push(FieldError::new(pointer, "required", "cannot be removed"));
-        }
-    }
+    body::refuse_removal(
+        &mut errors,
+        &[
+            ("/currency", matches!(body.currency, Patch::Clear)),
+            ("/timeZone", matches!(body.time_zone, Patch::Clear)),
+        ],
+    );
     shared::edge::query::finish(errors)?;
     let users = Users::new(app.parts()?.store(&scope));
     let fresh = move |user: &User| condition.allows(&user.version.to_string());

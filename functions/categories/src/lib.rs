@@ -9,11 +9,11 @@ use finance::id::CategoryId;
 use serde::Serialize;
 use shared::boot::{Boot, UserApp};
 use shared::config::Need;
-use shared::edge::body::{Body, Patch, Text};
+use shared::edge::body::{self, Body, Patch, Text};
 use shared::edge::path::Id;
 use shared::edge::query::{self, Query};
 use shared::edge::respond::{Answer, Page};
-use shared::edge::{FieldError, Function, IfMatch, Principal, Problem, RouteInfo, Routes, Scope, layers};
+use shared::edge::{Function, IfMatch, Principal, Problem, RouteInfo, Routes, Scope, layers};
 use shared::store::Claim;
 use shared::store::categories::{Categories, Category};
 use shared::{ids, json_body};
@@ -161,15 +161,14 @@ async fn update_category(
     Body { value: body, .. }: Body<UpdateCategoryBody>,
 ) -> Result<Answer, Problem> {
     let mut errors = Vec::new();
-    for (pointer, cleared) in [
-        ("/name", matches!(body.name, Patch::Clear)),
-        ("/essential", matches!(body.essential, Patch::Clear)),
-        ("/archived", matches!(body.archived, Patch::Clear)),
-    ] {
-        if cleared {
-            errors.push(FieldError::new(pointer, "required", "cannot be removed"));
-        }
-    }
+    body::refuse_removal(
+        &mut errors,
+        &[
+            ("/name", matches!(body.name, Patch::Clear)),
+            ("/essential", matches!(body.essential, Patch::Clear)),
+            ("/archived", matches!(body.archived, Patch::Clear)),
+        ],
+    );
     query::finish(errors)?;
     let fresh = move |category: &Category| condition.allows(&tag(category));
     let change = move |category: Category| {

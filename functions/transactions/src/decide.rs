@@ -8,7 +8,7 @@ use finance::transaction::{
     AccountFacts, Split, Transaction, TransactionDraft, TransactionStatus, TransactionType,
 };
 use shared::edge::amount::{Amount, AmountSign};
-use shared::edge::body::Patch;
+use shared::edge::body::{self, Patch};
 use shared::edge::{FieldError, IfMatch};
 use shared::store::WriteError;
 use shared::store::accounts::Account;
@@ -65,7 +65,7 @@ fn splits(errors: &mut Vec<FieldError>, bodies: Vec<SplitBody>) -> Vec<WantedSpl
     splits
 }
 
-type DecimalText = shared::edge::body::Decimal;
+type DecimalText = body::Decimal;
 
 fn optional_amount(
     errors: &mut Vec<FieldError>,
@@ -163,20 +163,19 @@ impl Wanted {
     /// The same with a merge patch on it.
     pub(crate) fn patched(self, body: UpdateTransactionBody) -> Result<Self, Vec<FieldError>> {
         let mut errors = Vec::new();
-        for (pointer, cleared) in [
-            ("/accountId", matches!(body.account_id, Patch::Clear)),
-            ("/type", matches!(body.kind, Patch::Clear)),
-            ("/amount", matches!(body.amount, Patch::Clear)),
-            ("/amountMinor", matches!(body.amount_minor, Patch::Clear)),
-            ("/currency", matches!(body.currency, Patch::Clear)),
-            ("/date", matches!(body.date, Patch::Clear)),
-            ("/description", matches!(body.description, Patch::Clear)),
-            ("/status", matches!(body.status, Patch::Clear)),
-        ] {
-            if cleared {
-                errors.push(FieldError::new(pointer, "required", "cannot be removed"));
-            }
-        }
+        body::refuse_removal(
+            &mut errors,
+            &[
+                ("/accountId", matches!(body.account_id, Patch::Clear)),
+                ("/type", matches!(body.kind, Patch::Clear)),
+                ("/amount", matches!(body.amount, Patch::Clear)),
+                ("/amountMinor", matches!(body.amount_minor, Patch::Clear)),
+                ("/currency", matches!(body.currency, Patch::Clear)),
+                ("/date", matches!(body.date, Patch::Clear)),
+                ("/description", matches!(body.description, Patch::Clear)),
+                ("/status", matches!(body.status, Patch::Clear)),
+            ],
+        );
         let amount = optional_amount(&mut errors, body.amount.set(), body.amount_minor.set(), "/amount");
         let splits = match body.splits {
             Patch::Keep => self.splits,

@@ -80,6 +80,12 @@ impl<T> Patch<T> {
     }
 }
 
+/// Names every field of a patch that is to be removed and cannot be.
+pub fn refuse_removal(errors: &mut Vec<FieldError>, fields: &[(&str, bool)]) {
+    let removed = fields.iter().filter(|(_, cleared)| *cleared);
+    errors.extend(removed.map(|(pointer, _)| FieldError::new(*pointer, "required", "cannot be removed")));
+}
+
 /// Reads an object's fields and keeps every error.
 pub struct FieldReader {
     fields: Vec<(String, Json)>,
