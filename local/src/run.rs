@@ -203,8 +203,7 @@ async fn serve_on(
     };
     let (functions, backend) = stop.unless_asked(prepare).await?;
     home.write_state(&variables)?;
-    let config = &functions.boot().config;
-    shared::telemetry::init(&config.log_level, config.log_format);
+    shared::telemetry::init(&functions.boot().config.logging, std::io::stdout);
 
     let gateway = Arc::new(Gateway::new(template, backend));
     let listener = reserved.listen()?;

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use axum::Router;
 
 use crate::clock::Clock;
-use crate::config::{self, Config, LogFormat};
+use crate::config::{self, Config, LoggingConfig};
 use crate::edge::cursor::Cursors;
 use crate::edge::{Function, Problem, ProblemType, Scope};
 use crate::secrets;
@@ -101,7 +101,7 @@ pub async fn run(function: Function, build: fn(&Boot) -> Router) -> Result<(), l
     let boot = match prepare(function).await {
         Ok(boot) => boot,
         Err(error) => {
-            telemetry::init("info", LogFormat::Json);
+            telemetry::init(&LoggingConfig::default(), std::io::stdout);
             tracing::error!(message = "init_failed", service = function.name, reason = error.to_string());
             // Returned, the error would be printed once more, and not as a log line.
             std::process::exit(1);
@@ -130,6 +130,6 @@ async fn prepare(function: Function) -> Result<Boot, lambda_http::Error> {
         variables.extend(secrets::fetch(&ids).await?);
     }
     let config = Config::load(&variables, function.needs)?;
-    telemetry::init(&config.log_level, config.log_format);
+    telemetry::init(&config.logging, std::io::stdout);
     Ok(Boot::new(config))
 }

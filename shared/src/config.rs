@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 /// The shortest secret that signs or keys anything, in characters.
 pub const SECRET_LENGTH_MIN: usize = 32;
+const METRICS_NAMESPACE: &str = "FinTrackPro";
 
 /// What a function uses; it requires no variable of the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,7 @@ raw_environment! {
     aws_lambda_log_level = "AWS_LAMBDA_LOG_LEVEL",
     log_format = "LOG_FORMAT",
     aws_lambda_log_format = "AWS_LAMBDA_LOG_FORMAT",
+    metrics_namespace = "METRICS_NAMESPACE",
     jwt_secret = "JWT_SECRET",
     jwt_keys = "JWT_KEYS",
     jwt_refresh_secret = "JWT_REFRESH_SECRET",
@@ -142,12 +144,30 @@ pub struct LimitsConfig {
     pub heavy_max: u64,
 }
 
+#[derive(Clone, Debug)]
+pub struct LoggingConfig {
+    /// The least level that is written: `trace`, `debug`, `info`, `warn` or `error`.
+    pub level: String,
+    pub format: LogFormat,
+    /// CloudWatch's namespace of our metrics.
+    pub metrics_namespace: String,
+}
+
+impl Default for LoggingConfig {
+    fn default() -> Self {
+        Self {
+            level: "info".to_owned(),
+            format: LogFormat::Json,
+            metrics_namespace: METRICS_NAMESPACE.to_owned(),
+        }
+    }
+}
+
 /// The parsed configuration. A part that the function does not need is `None`.
 #[derive(Clone)]
 pub struct Config {
     pub app_env: AppEnv,
-    pub log_level: String,
-    pub log_format: LogFormat,
+    pub logging: LoggingConfig,
     pub jwt: Option<JwtConfig>,
     pub auth: Option<AuthConfig>,
     pub mongo: Option<MongoConfig>,
@@ -322,8 +342,11 @@ fn parse(raw: Raw, needs: &[Need]) -> Result<Config, ConfigError> {
     let needed = |need: Need| needs.contains(&need);
     let config = Config {
         app_env,
-        log_level: log_level(&mut reader, &raw),
-        log_format: log_format(&mut reader, &raw),
+        logging: LoggingConfig {
+            level: log_level(&mut reader, &raw),
+            format: log_format(&mut reader, &raw),
+            metrics_namespace: raw.metrics_namespace.clone().unwrap_or_else(|| METRICS_NAMESPACE.to_owned()),
+        },
         jwt: needed(Need::Jwt).then(|| jwt(&mut reader, &raw)),
         auth: needed(Need::Auth).then(|| auth(&mut reader, &raw)),
         mongo: needed(Need::Mongo).then(|| mongo(&mut reader, &raw)),

@@ -1,32 +1,116 @@
-//! Structured logs: one JSON line an event on standard output, with Powertools' names for what the platform knows;
-//! readable lines where `LOG_FORMAT=pretty`. Must never log a password, token, cookie, e-mail or body.
+//! Structured logs: one JSON line an event, with Powertools' names for what the platform knows; readable lines where
+//! `LOG_FORMAT=pretty`. A metric is a line too, in CloudWatch's embedded metric format (EMF), so that telling one costs no
+//! call. Must never log a password, token, cookie, e-mail or body, nor make a metric of a user.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use serde_json::{Value, json};
 use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
+use tracing_subscriber::fmt::{
+    FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter, layer as lines,
+};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::{EnvFilter, fmt as subscriber};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::clock::{self, Clock};
-use crate::config::LogFormat;
+use crate::config::{LogFormat, LoggingConfig};
+
+/// The target of metric events. They are written whatever the least level is: alarms watch them.
+const METRICS: &str = "metrics";
+
+/// What CloudWatch counts of us. Each is one of an alarm's; a name here is a name there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// A request's limits were this environment's own: Redis did not answer.
+    LimiterDegraded,
+    /// A log-in was refused as wrong.
+    LoginFailed,
+    /// A refresh token came back after its rotation; its family has been ended.
+    RefreshReuse,
+    /// A database did not answer the health check in time.
+    HealthFailure,
+    /// Secrets Manager did not answer a refresh; the secrets of before are used.
+    SecretsStale,
+}
+
+impl Metric {
+    /// Every metric.
+    pub const ALL: &[Metric] = &[
+        Metric::LimiterDegraded,
+        Metric::LoginFailed,
+        Metric::RefreshReuse,
+        Metric::HealthFailure,
+        Metric::SecretsStale,
+    ];
+
+    /// Its name in CloudWatch.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LimiterDegraded => "LimiterDegraded",
+            Self::LoginFailed => "LoginFailed",
+            Self::RefreshReuse => "RefreshReuse",
+            Self::HealthFailure => "HealthFailure",
+            Self::SecretsStale => "SecretsStale",
+        }
+    }
+
+    /// The name of its one dimension: the function that tells it, or the service that it is about.
+    pub fn dimension(self) -> &'static str {
+        match self {
+            Self::HealthFailure => "Service",
+            _ => "Function",
+        }
+    }
+}
+
+/// Counts one. `of` is the value of the metric's dimension, one of a small closed set.
+pub fn count(metric: Metric, of: &'static str) {
+    tracing::info!(
+        target: METRICS,
+        message = "metric",
+        metric = metric.name(),
+        dimension = metric.dimension(),
+        of,
+        value = 1u64
+    );
+}
+
+/// What the process writes, as a subscriber. `writer` gets whole lines.
+pub fn subscriber<W>(config: &LoggingConfig, writer: W) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let level: LevelFilter = config.level.parse().unwrap_or(LevelFilter::INFO);
+    // Drivers log at debug what may hold data of users; they are capped.
+    let drivers = ["mongodb", "hyper", "hyper_util", "rustls", "aws_config", "aws_smithy_runtime", "h2"];
+    let filter = Targets::new()
+        .with_default(level)
+        .with_targets(drivers.map(|driver| (driver, level.min(LevelFilter::WARN))))
+        .with_target(METRICS, LevelFilter::INFO);
+    let registry = tracing_subscriber::registry().with(filter);
+    let format = JsonLines { clock: Clock::system(), namespace: config.metrics_namespace.clone() };
+    match config.format {
+        LogFormat::Json => {
+            Box::new(registry.with(lines().fmt_fields(JsonFields).event_format(format).with_writer(writer)))
+        }
+        LogFormat::Pretty => {
+            Box::new(registry.with(lines().with_target(false).compact().with_writer(writer)))
+        }
+    }
+}
 
 /// Starts logging for the process. A second call keeps the first subscriber: one process may mount several functions.
-pub fn init(level: &str, format: LogFormat) {
-    // Drivers log at debug what may hold data of users; they are capped.
-    let filter =
-        EnvFilter::new(format!("{level},mongodb=warn,hyper=warn,rustls=warn,aws_config=warn,h2=warn"));
-    let started = match format {
-        LogFormat::Json => subscriber()
-            .with_env_filter(filter)
-            .fmt_fields(JsonFields)
-            .event_format(JsonLines { clock: Clock::system() })
-            .try_init(),
-        LogFormat::Pretty => subscriber().with_env_filter(filter).with_target(false).compact().try_init(),
-    };
-    drop(started);
+pub fn init<W>(config: &LoggingConfig, writer: W)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    drop(subscriber(config, writer).try_init());
 }
 
 /// Keeps a span's fields as the inside of a JSON object, so that an event can be put beside them.
@@ -61,6 +145,7 @@ impl<'writer> FormatFields<'writer> for JsonFields {
 
 struct JsonLines {
     clock: Clock,
+    namespace: String,
 }
 
 impl<S, N> FormatEvent<S, N> for JsonLines
@@ -76,12 +161,16 @@ where
     ) -> fmt::Result {
         let mut visitor = JsonVisitor::default();
         event.record(&mut visitor);
+        let now_ms = self.clock.now_ms();
         write!(
             writer,
             "{{\"timestamp\":\"{}\",\"level\":\"{}\"",
-            clock::rfc3339(self.clock.now_ms()),
+            clock::rfc3339(now_ms),
             event.metadata().level()
         )?;
+        if event.metadata().target() == METRICS {
+            visitor.embed_metric(&self.namespace, now_ms);
+        }
         for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
             let extensions = span.extensions();
             if let Some(fields) = extensions.get::<FormattedFields<N>>()
@@ -101,17 +190,36 @@ where
 /// Writes fields as `"name":value` pairs; serde_json escapes what could break a line.
 #[derive(Default)]
 struct JsonVisitor {
-    pairs: Vec<(&'static str, serde_json::Value)>,
+    pairs: Vec<(Cow<'static, str>, Value)>,
 }
 
 impl JsonVisitor {
+    /// Turns the fields of [`count`] into what CloudWatch reads: `_aws`, the dimension's value and the metric's.
+    fn embed_metric(&mut self, namespace: &str, now_ms: i64) {
+        let mut take = |name: &str| {
+            let at = self.pairs.iter().position(|(known, _)| known == name)?;
+            Some(self.pairs.swap_remove(at).1)
+        };
+        let (Some(Value::String(metric)), Some(Value::String(dimension)), Some(of), Some(value)) =
+            (take("metric"), take("dimension"), take("of"), take("value"))
+        else {
+            return;
+        };
+        let directive = json!({"Namespace": namespace, "Dimensions": [[dimension]],
+            "Metrics": [{"Name": metric, "Unit": "Count"}]});
+        let embedded = json!({"Timestamp": now_ms, "CloudWatchMetrics": [directive]});
+        self.pairs.push(("_aws".into(), embedded));
+        self.pairs.push((dimension.into(), of));
+        self.pairs.push((metric.into(), value));
+    }
+
     fn inside(self) -> String {
         let mut text = String::new();
         for (name, value) in self.pairs {
             if !text.is_empty() {
                 text.push(',');
             }
-            text.push_str(&serde_json::Value::from(name).to_string());
+            text.push_str(&Value::from(name.as_ref()).to_string());
             text.push(':');
             text.push_str(&value.to_string());
         }
@@ -121,18 +229,92 @@ impl JsonVisitor {
 
 impl Visit for JsonVisitor {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.pairs.push((field.name(), format!("{value:?}").into()));
+        self.pairs.push((field.name().into(), format!("{value:?}").into()));
     }
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.pairs.push((field.name(), value.into()));
+        self.pairs.push((field.name().into(), value.into()));
     }
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.pairs.push((field.name(), value.into()));
+        self.pairs.push((field.name().into(), value.into()));
     }
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.pairs.push((field.name(), value.into()));
+        self.pairs.push((field.name().into(), value.into()));
     }
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.pairs.push((field.name(), value.into()));
+        self.pairs.push((field.name().into(), value.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What `work` logs at a least level, a JSON value for each line.
+    fn logged(level: &str, work: impl FnOnce()) -> Vec<Value> {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let config = LoggingConfig {
+            level: level.to_owned(),
+            format: LogFormat::Json,
+            metrics_namespace: "Ours".to_owned(),
+        };
+        tracing::subscriber::with_default(subscriber(&config, move || writer.clone()), work);
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_metric_is_a_line_in_the_embedded_format_at_every_level() {
+        for level in ["trace", "error"] {
+            let lines = logged(level, || count(Metric::LimiterDegraded, "auth"));
+            assert_eq!(lines.len(), 1, "{level}");
+            let line = &lines[0];
+            assert_eq!(
+                line["_aws"]["CloudWatchMetrics"],
+                json!([{"Namespace": "Ours", "Dimensions": [["Function"]],
+                    "Metrics": [{"Name": "LimiterDegraded", "Unit": "Count"}]}])
+            );
+            assert!(line["_aws"]["Timestamp"].is_i64());
+            assert_eq!((&line["Function"], &line["LimiterDegraded"]), (&json!("auth"), &json!(1)));
+            assert!(line.get("metric").is_none() && line.get("of").is_none());
+        }
+    }
+
+    #[test]
+    fn a_line_keeps_its_requests_ids_whatever_the_least_level() {
+        let lines = logged("error", || {
+            let _request = tracing::error_span!("request", correlation_id = "abc").entered();
+            tracing::warn!("too little");
+            tracing::error!(cause = "line\nbreak\u{1b}[31m", "kept");
+        });
+        assert_eq!(lines.len(), 1);
+        assert_eq!((&lines[0]["message"], &lines[0]["correlation_id"]), (&json!("kept"), &json!("abc")));
+        assert_eq!(lines[0]["cause"], "line\nbreak\u{1b}[31m", "escaped, so that it is one line");
+    }
+
+    #[test]
+    fn drivers_are_heard_from_warnings_on_only() {
+        let lines = logged("trace", || {
+            tracing::info!(target: "mongodb::cmap", "a driver's");
+            tracing::warn!(target: "hyper::proto", "a driver's warning");
+            tracing::trace!("ours");
+        });
+        assert_eq!(lines.len(), 2);
     }
 }

@@ -1,58 +1,9 @@
 //! The log of a whole session: what it must say, and what it must never.
 
-use std::cell::RefCell;
-use std::io::Write;
-use std::sync::Once;
-
 use serde_json::{Value, json};
+use shared::telemetry::Metric;
+use tests::log::capture;
 use tests::{PASSWORD, TestApp, User};
-use tracing_subscriber::EnvFilter;
-
-thread_local! {
-    /// What this thread's test has logged. A test and all its tasks run on one thread.
-    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Writes to the log of the thread.
-struct ThreadLog;
-
-impl Write for ThreadLog {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-struct Log;
-
-/// Captures everything that our own code logs on this thread, at every level, as telemetry's filter lets it through. The
-/// subscriber is the whole process's: one of a thread would not see what another thread met first.
-fn capture() -> Log {
-    static START: Once = Once::new();
-    START.call_once(|| {
-        let filter = EnvFilter::new("trace,mongodb=warn,hyper=warn,rustls=warn,aws_config=warn,h2=warn");
-        let subscriber = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(|| ThreadLog);
-        tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
-    });
-    LOG.with_borrow_mut(Vec::clear);
-    Log
-}
-
-impl Log {
-    fn text(&self) -> String {
-        LOG.with_borrow(|log| String::from_utf8(log.clone()).unwrap())
-    }
-
-    /// The fields of each `request completed` line.
-    fn requests(&self) -> Vec<Value> {
-        let lines = self.text();
-        let parsed = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        parsed.filter(|line| line["fields"]["message"] == "request completed").collect()
-    }
-}
 
 const PRIVATE: &str = "Zwetschgenknödel";
 
@@ -139,25 +90,24 @@ async fn each_request_is_one_line_with_the_documented_keys() {
     app.call(&user, "GET", &path, &[("x-request-id", "asked-for-0001")], None).await.expect(200);
     app.get(&user, "/transactions/x").await.expect(404);
     app.get(&user, "/nothing").await.expect(404);
-    let requests = log.requests();
+    let requests = log.messages("request completed");
     assert_eq!(requests.len(), 5, "one line each");
     let line = &requests[2];
-    let (fields, span) = (&line["fields"], &line["span"]);
     assert_eq!(line["level"], "INFO");
-    assert_eq!((&fields["http.method"], &fields["http.status"]), (&json!("GET"), &json!(200)));
-    assert_eq!(fields["http.route"], "/api/v1/transactions/{id}", "the pattern, never the path");
-    assert_eq!(fields["user.id"], user.id.to_string());
-    assert!(fields["duration_ms"].is_u64());
+    assert_eq!((&line["http.method"], &line["http.status"]), (&json!("GET"), &json!(200)));
+    assert_eq!(line["http.route"], "/api/v1/transactions/{id}", "the pattern, never the path");
+    assert_eq!(line["user.id"], user.id.to_string());
+    assert!(line["duration_ms"].is_u64());
     assert_eq!(
-        (&span["service"], &span["correlation_id"]),
+        (&line["service"], &line["correlation_id"]),
         (&json!("transactions"), &json!("asked-for-0001"))
     );
-    assert_eq!(span["cold_start"], false);
-    assert_eq!(requests[0]["span"]["cold_start"], true, "the first request of a function");
-    assert_eq!(requests[1]["span"]["cold_start"], true);
-    assert_eq!(requests[3]["fields"]["http.status"], 404);
-    assert_eq!(requests[4]["fields"]["http.route"], "unmatched");
-    assert!(requests[4]["fields"].get("user.id").is_none());
+    assert_eq!(line["cold_start"], false);
+    assert_eq!(requests[0]["cold_start"], true, "the first request of a function");
+    assert_eq!(requests[1]["cold_start"], true);
+    assert_eq!(requests[3]["http.status"], 404);
+    assert_eq!(requests[4]["http.route"], "unmatched");
+    assert!(requests[4].get("user.id").is_none());
 }
 
 #[tokio::test]
@@ -170,18 +120,16 @@ async fn a_failure_is_logged_once_with_its_causes_and_a_refusal_is_not_an_error(
         ("MONGO_SERVER_SELECTION_TIMEOUT_MS", "300"),
     ]);
     app.get(&user, "/transactions/x").await.expect(404);
-    let errors = |text: &str| -> Vec<Value> {
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.filter(|line| line["level"] == "ERROR").collect()
-    };
-    assert_eq!(errors(&log.text()), Vec::<Value>::new());
+    let errors =
+        || -> Vec<Value> { log.lines().into_iter().filter(|line| line["level"] == "ERROR").collect() };
+    assert_eq!(errors(), Vec::<Value>::new());
     let answer = away.get(&user, "/transactions").await;
     answer.expect(503);
-    let errors = errors(&log.text());
+    let errors = errors();
     assert_eq!(errors.len(), 1, "once");
-    assert_eq!(errors[0]["fields"]["code"], "service_unavailable");
-    assert_eq!(errors[0]["span"]["correlation_id"].as_str(), answer.header("x-request-id"));
-    let cause = errors[0]["fields"]["cause"].as_str().unwrap();
+    assert_eq!(errors[0]["code"], "service_unavailable");
+    assert_eq!(errors[0]["correlation_id"].as_str(), answer.header("x-request-id"));
+    let cause = errors[0]["cause"].as_str().unwrap();
     assert!(cause.starts_with("mongodb does not answer"), "{cause}");
     assert!(!log.text().contains("hunter2pass"), "a connection string's password");
 }
@@ -197,5 +145,6 @@ async fn redis_going_away_is_logged_once_and_not_with_every_request() {
     let text = log.text();
     let warned = text.lines().filter(|line| line.contains("redis does not answer"));
     assert_eq!(warned.count(), 1, "{text}");
+    assert_eq!(log.metric(Metric::LimiterDegraded), 4, "each request that was counted here alone");
     assert!(!text.contains("hunter2pass"));
 }

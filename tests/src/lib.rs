@@ -1,5 +1,6 @@
 //! What the tests share: the whole API in one process ([`app`]), a proxy that stops a process in the midst of a write
-//! ([`proxy`]), Lambda's Runtime API for one process ([`runtime_api`]), and the API's description ([`openapi`]). Must never be a dependency of what ships.
+//! ([`proxy`]), Lambda's Runtime API for one process ([`runtime_api`]), the log of a test ([`log`]), and the API's description ([`openapi`]).
+//! Must never be a dependency of what ships.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +10,7 @@
 )]
 
 pub mod app;
+pub mod log;
 pub mod openapi;
 pub mod proxy;
 pub mod runtime_api;

@@ -8,11 +8,12 @@ use shared::edge::respond::Answer;
 use shared::edge::{Problem, ProblemType, Scope};
 use shared::store::sessions::Sessions;
 use shared::store::users::{Reservation, User, Users};
+use shared::telemetry::{self, Metric};
 
 use crate::fields::{Email, LogInBody};
 use crate::me::UserView;
 use crate::tokens::{RefreshToken, SignedInView};
-use crate::{App, Parts};
+use crate::{App, FUNCTION, Parts};
 
 pub(crate) async fn log_in(
     State(app): State<App>,
@@ -42,6 +43,7 @@ async fn authenticate(app: &Parts, scope: &Scope, body: &LogInBody) -> Result<Us
     let right = app.passwords.verify(&body.password.0, phc).await;
     let Some(user) = user.filter(|_| right) else {
         tracing::warn!(message = "login failed", event = "login_failed");
+        telemetry::count(Metric::LoginFailed, FUNCTION.name);
         return Err(Problem::new(ProblemType::InvalidCredentials));
     };
     users.log_in_succeeded(guard).await?;

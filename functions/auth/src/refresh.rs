@@ -7,10 +7,11 @@ use shared::edge::body::OptionalBody;
 use shared::edge::respond::Answer;
 use shared::edge::{Problem, ProblemType, Scope};
 use shared::store::sessions::{Rotation, Sessions};
+use shared::telemetry::{self, Metric};
 
 use crate::fields::RefreshBody;
 use crate::tokens::{RefreshToken, TokensOnlyView};
-use crate::{App, cookie};
+use crate::{App, FUNCTION, cookie};
 
 pub(crate) async fn refresh(
     State(app): State<App>,
@@ -33,6 +34,7 @@ pub(crate) async fn refresh(
         Rotation::Superseded => Err(Problem::new(ProblemType::RefreshSuperseded)),
         Rotation::Reused => {
             tracing::warn!(message = "refresh token reused", event = "refresh_token_reused");
+            telemetry::count(Metric::RefreshReuse, FUNCTION.name);
             Err(Problem::new(ProblemType::RefreshTokenReused))
         }
         Rotation::Unknown => Err(Problem::new(ProblemType::InvalidRefreshToken)),

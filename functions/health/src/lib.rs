@@ -19,6 +19,7 @@ use shared::edge::respond::Answer;
 use shared::edge::{Function, RouteInfo, Routes, Scope, layers};
 use shared::store::Mongo;
 use shared::store::redis::Redis;
+use shared::telemetry::{self, Metric};
 use utoipa::ToSchema;
 
 pub const FUNCTION: Function = Function { name: "health", needs: &[Need::Mongo, Need::Redis] };
@@ -82,6 +83,11 @@ impl App {
             redis.ping(PING_TIME_MAX).await
         };
         let (mongo, redis) = tokio::join!(mongo, redis);
+        for (service, up) in [("mongodb", mongo), ("redis", redis)] {
+            if !up {
+                telemetry::count(Metric::HealthFailure, service);
+            }
+        }
         let word = |up: bool| if up { "connected" } else { "disconnected" };
         HealthView {
             status: if mongo && redis { "healthy" } else { "unhealthy" },

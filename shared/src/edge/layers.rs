@@ -32,6 +32,7 @@ use crate::ids;
 use crate::rate_limit::{RateLimiter, Verdict, client_key};
 use crate::store::Mongo;
 use crate::store::sessions::Sessions;
+use crate::telemetry::{self, Metric};
 
 /// The longest that a request may take where no Lambda context says otherwise.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
@@ -230,13 +231,14 @@ impl Edge {
         Duration::from_millis(left).saturating_sub(self.deadline_margin).min(REQUEST_TIME_MAX)
     }
 
+    /// Of the severest level, so that a line of any level keeps its request's ids.
     fn span(&self, request: &Request, scope: &Scope) -> tracing::Span {
         let context = request.lambda_context_ref();
         let gateway_id = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => context.request_id.as_deref(),
             _ => None,
         };
-        tracing::info_span!(
+        tracing::error_span!(
             "request",
             service = self.service,
             cold_start = self.cold.swap(false, Ordering::Relaxed),
@@ -281,7 +283,7 @@ impl Edge {
             tokio::join!(self.limiter.check(class, &client), self.identify(request.headers(), scope));
         let retry_after = verdict.retry_after;
         if verdict.degraded {
-            tracing::debug!(message = "rate limits are this environment's own: Redis does not answer");
+            telemetry::count(Metric::LimiterDegraded, self.service);
         }
         trail.verdict = Some(verdict);
         if let Some(seconds) = retry_after {
