@@ -2,9 +2,9 @@
 //! [`Boot`] holds what is parsed; its parts make clients that a function puts into its own state, so that a function that
 //! does not name MongoDB does not link it. Must never wait for a database: one that is away does not fail init.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use axum::Router;
 
@@ -12,7 +12,8 @@ use crate::clock::Clock;
 use crate::config::{self, Config, LoggingConfig};
 use crate::edge::cursor::Cursors;
 use crate::edge::{Function, Problem, ProblemType, Scope};
-use crate::secrets;
+use crate::live::Live;
+use crate::rate_limit::LocalLogs;
 use crate::store::redis::Redis;
 use crate::store::{Mongo, Store};
 use crate::telemetry;
@@ -22,8 +23,28 @@ use crate::telemetry;
 pub struct Boot {
     pub config: Arc<Config>,
     pub clock: Clock,
+    pub environment: Arc<Environment>,
     mongo: Arc<OnceLock<Option<Mongo>>>,
     redis: Arc<OnceLock<Option<Redis>>>,
+}
+
+/// What lasts as long as the execution environment, whatever secrets it works with.
+pub struct Environment {
+    pub started: Instant,
+    /// The functions that have answered a request.
+    warm: Mutex<HashSet<&'static str>>,
+    pub(crate) local_logs: Mutex<LocalLogs>,
+}
+
+impl Environment {
+    fn new() -> Self {
+        Self { started: Instant::now(), warm: Mutex::default(), local_logs: Mutex::default() }
+    }
+
+    /// Whether this is the function's first request.
+    pub(crate) fn is_cold(&self, function: &'static str) -> bool {
+        self.warm.lock().unwrap_or_else(PoisonError::into_inner).insert(function)
+    }
 }
 
 impl Boot {
@@ -33,7 +54,31 @@ impl Boot {
 
     pub fn with_clock(config: Config, clock: Clock) -> Self {
         install_crypto();
-        Self { config: Arc::new(config), clock, mongo: Arc::default(), redis: Arc::default() }
+        Self {
+            config: Arc::new(config),
+            clock,
+            environment: Arc::new(Environment::new()),
+            mongo: Arc::default(),
+            redis: Arc::default(),
+        }
+    }
+
+    /// The same environment with another configuration. Clients whose settings are the same stay.
+    pub(crate) fn renewed(&self, config: Config) -> Self {
+        let same_mongo = match (&self.config.mongo, &config.mongo) {
+            (Some(old), Some(new)) => old.is_same(new),
+            _ => false,
+        };
+        let same_redis = match (&self.config.redis, &config.redis) {
+            (Some(old), Some(new)) => old.is_same(new),
+            _ => false,
+        };
+        Self {
+            config: Arc::new(config),
+            mongo: if same_mongo { self.mongo.clone() } else { Arc::default() },
+            redis: if same_redis { self.redis.clone() } else { Arc::default() },
+            ..self.clone()
+        }
     }
 
     /// MongoDB, where the configuration has it. Opens no socket before the first use.
@@ -98,8 +143,9 @@ fn install_crypto() {
 /// The runtime's own.
 pub async fn run(function: Function, build: fn(&Boot) -> Router) -> Result<(), lambda_http::Error> {
     install_crypto();
-    let boot = match prepare(function).await {
-        Ok(boot) => boot,
+    let started = Live::start(function, build, config::environment(), Clock::system()).await;
+    let live = match started {
+        Ok(live) => Arc::new(live),
         Err(error) => {
             telemetry::init(&LoggingConfig::default(), std::io::stdout);
             tracing::error!(message = "init_failed", service = function.name, reason = error.to_string());
@@ -107,29 +153,24 @@ pub async fn run(function: Function, build: fn(&Boot) -> Router) -> Result<(), l
             std::process::exit(1);
         }
     };
+    let boot = live.boot();
+    telemetry::init(&boot.config.logging, std::io::stdout);
     for warning in &boot.config.warnings {
         tracing::warn!(message = "configuration", service = function.name, reason = warning.to_string());
     }
-    let router = build(&boot);
     let service = function.name;
-    let closing = boot.clone();
+    let closing = live.clone();
     lambda_runtime::spawn_graceful_shutdown_handler(move || async move {
         tracing::info!(message = "shutdown", service, step = "closing");
-        if let Some(Some(mongo)) = closing.mongo.get() {
+        if let Some(Some(mongo)) = closing.boot().mongo.get() {
             mongo.shutdown().await;
         }
         tracing::info!(message = "shutdown", service, step = "closed");
     })
     .await;
-    lambda_http::run(router).await
-}
-
-async fn prepare(function: Function) -> Result<Boot, lambda_http::Error> {
-    let mut variables: HashMap<String, String> = config::environment();
-    if let Some(ids) = variables.get("SECRETS_ID").filter(|ids| !ids.trim().is_empty()).cloned() {
-        variables.extend(secrets::fetch(&ids).await?);
-    }
-    let config = Config::load(&variables, function.needs)?;
-    telemetry::init(&config.logging, std::io::stdout);
-    Ok(Boot::new(config))
+    lambda_http::run(tower::service_fn(move |request| {
+        let live = live.clone();
+        async move { Ok::<_, std::convert::Infallible>(live.answer(request).await) }
+    }))
+    .await
 }

@@ -3,6 +3,7 @@
 //! Issuing belongs to functions/auth, which signs through [`AccessTokens::sign`].
 
 use finance::id::UserId;
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,15 @@ struct Claims {
 pub struct VerifiedToken {
     pub user: UserId,
     pub session: Uuid,
+}
+
+/// Why a token does not verify.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No key of ours signed it; a newer one may have.
+    Key,
+    /// Whatever else: no key would make it valid.
+    Token,
 }
 
 /// Signs and verifies access tokens.
@@ -93,15 +103,20 @@ impl AccessTokens {
 
     /// Verifies a token: algorithm, type, key id, signature, issuer, audience and times.
     pub fn verify(&self, token: &str) -> Option<VerifiedToken> {
+        self.check(token).ok()
+    }
+
+    /// [`AccessTokens::verify`], and why not.
+    pub(crate) fn check(&self, token: &str) -> Result<VerifiedToken, Refusal> {
         if token.len() > TOKEN_LENGTH_MAX {
-            return None;
+            return Err(Refusal::Token);
         }
-        let header = jsonwebtoken::decode_header(token).ok()?;
+        let header = jsonwebtoken::decode_header(token).map_err(|_| Refusal::Token)?;
         if header.typ.as_deref() != Some(TOKEN_TYPE) || header.alg != Algorithm::HS256 {
-            return None;
+            return Err(Refusal::Token);
         }
-        let kid = header.kid?;
-        let (_, _, key) = self.keys.iter().find(|(known, ..)| *known == kid)?;
+        let kid = header.kid.ok_or(Refusal::Token)?;
+        let (_, _, key) = self.keys.iter().find(|(known, ..)| *known == kid).ok_or(Refusal::Key)?;
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[&self.issuer]);
         validation.set_audience(&[&self.audience]);
@@ -109,12 +124,18 @@ impl AccessTokens {
         // The times are checked below against our clock, which a test can move.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, key, &validation).ok()?.claims;
+        let claims = match jsonwebtoken::decode::<Claims>(token, key, &validation) {
+            Ok(decoded) => decoded.claims,
+            Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => return Err(Refusal::Key),
+            Err(_) => return Err(Refusal::Token),
+        };
         let now = self.clock.now_ms() / 1000;
         if claims.exp <= now || claims.nbf > now + LEEWAY_SECONDS || claims.iat > now + LEEWAY_SECONDS {
-            return None;
+            return Err(Refusal::Token);
         }
-        Some(VerifiedToken { user: UserId::parse(&claims.sub)?, session: Uuid::try_parse(&claims.sid).ok()? })
+        let user = UserId::parse(&claims.sub).ok_or(Refusal::Token)?;
+        let session = Uuid::try_parse(&claims.sid).map_err(|_| Refusal::Token)?;
+        Ok(VerifiedToken { user, session })
     }
 }
 
@@ -174,6 +195,23 @@ mod tests {
         assert!(rotated.verify(&token).is_some());
         clock.advance_seconds(1);
         assert!(rotated.verify(&token).is_none(), "an expired token has no leeway");
+    }
+
+    #[test]
+    fn only_a_token_of_another_key_is_worth_a_look_for_newer_keys() {
+        let clock = clock();
+        let tokens = tokens(&[("a", SECRET)], &clock);
+        let text = claims().to_string();
+        let other = "another secret of thirty-two chars";
+        let unknown = forge(r#"{"alg":"HS256","typ":"at+jwt","kid":"b"}"#, &text, other);
+        assert_eq!(tokens.check(&unknown), Err(Refusal::Key));
+        assert_eq!(tokens.check(&forge(HEADER, &text, other)), Err(Refusal::Key));
+        for token in [forge(r#"{"alg":"none","typ":"at+jwt","kid":"b"}"#, &text, other), "garbage".to_owned()]
+        {
+            assert_eq!(tokens.check(&token), Err(Refusal::Token), "{token}");
+        }
+        clock.advance_seconds(3600);
+        assert_eq!(tokens.check(&forge(HEADER, &text, SECRET)), Err(Refusal::Token), "expired");
     }
 
     #[test]

@@ -7,9 +7,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::boot::{Boot, Environment};
 use crate::config::LimitsConfig;
 use crate::crypto;
 use crate::edge::LimitClass;
@@ -86,12 +87,17 @@ pub struct RateLimiter {
     limits: LimitsConfig,
     redis: Option<Redis>,
     script: ::redis::Script,
-    local: Mutex<LocalLogs>,
+    environment: Arc<Environment>,
 }
 
 impl RateLimiter {
-    pub fn new(limits: LimitsConfig, redis: Option<Redis>) -> Self {
-        Self { limits, redis, script: ::redis::Script::new(SCRIPT), local: Mutex::default() }
+    pub fn new(boot: &Boot) -> Self {
+        Self {
+            limits: boot.config.limits,
+            redis: boot.redis(),
+            script: ::redis::Script::new(SCRIPT),
+            environment: boot.environment.clone(),
+        }
     }
 
     fn policies(&self, class: LimitClass) -> Vec<(&'static str, u64)> {
@@ -107,13 +113,13 @@ impl RateLimiter {
     pub async fn check(&self, class: LimitClass, client: &str) -> Verdict {
         let policies = self.policies(class);
         if let Some(answer) = self.ask_redis(&policies, client).await {
-            return self.verdict(&policies, &answer, false);
+            return verdict(&policies, &answer, self.limits.window, false);
         }
         let answer = {
-            let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut local = self.environment.local_logs.lock().unwrap_or_else(PoisonError::into_inner);
             local.count(&policies, client, self.limits.window, Instant::now())
         };
-        self.verdict(&policies, &answer, self.redis.is_some())
+        verdict(&policies, &answer, self.limits.window, self.redis.is_some())
     }
 
     async fn ask_redis(&self, policies: &[(&'static str, u64)], client: &str) -> Option<Vec<i64>> {
@@ -136,38 +142,38 @@ impl RateLimiter {
             .await
             .ok()
     }
+}
 
-    /// Turns the script's answer into the state of each policy.
-    fn verdict(&self, policies: &[(&'static str, u64)], answer: &[i64], degraded: bool) -> Verdict {
-        let admitted = answer.first() == Some(&1);
-        let mut states = Vec::new();
-        let mut retry_after = None;
-        for (index, (name, quota)) in policies.iter().enumerate() {
-            let count = answer.get(1 + 2 * index).copied().unwrap_or(0).unsigned_abs();
-            let wait_us = answer.get(2 + 2 * index).copied().unwrap_or(0).max(0).unsigned_abs();
-            let reset_seconds = wait_us.div_ceil(1_000_000);
-            let remaining = quota.saturating_sub(count);
-            if !admitted && remaining == 0 {
-                retry_after = retry_after.max(Some(reset_seconds.max(1)));
-            }
-            states.push(PolicyState {
-                name,
-                quota: *quota,
-                window_seconds: self.limits.window.as_secs(),
-                remaining,
-                reset_seconds,
-            });
+/// Turns the script's answer into the state of each policy.
+fn verdict(policies: &[(&'static str, u64)], answer: &[i64], window: Duration, degraded: bool) -> Verdict {
+    let admitted = answer.first() == Some(&1);
+    let mut states = Vec::new();
+    let mut retry_after = None;
+    for (index, (name, quota)) in policies.iter().enumerate() {
+        let count = answer.get(1 + 2 * index).copied().unwrap_or(0).unsigned_abs();
+        let wait_us = answer.get(2 + 2 * index).copied().unwrap_or(0).max(0).unsigned_abs();
+        let reset_seconds = wait_us.div_ceil(1_000_000);
+        let remaining = quota.saturating_sub(count);
+        if !admitted && remaining == 0 {
+            retry_after = retry_after.max(Some(reset_seconds.max(1)));
         }
-        if !admitted && retry_after.is_none() {
-            retry_after = Some(1);
-        }
-        Verdict { policies: states, retry_after, degraded }
+        states.push(PolicyState {
+            name,
+            quota: *quota,
+            window_seconds: window.as_secs(),
+            remaining,
+            reset_seconds,
+        });
     }
+    if !admitted && retry_after.is_none() {
+        retry_after = Some(1);
+    }
+    Verdict { policies: states, retry_after, degraded }
 }
 
 /// The same log, in memory.
 #[derive(Default)]
-struct LocalLogs {
+pub(crate) struct LocalLogs {
     logs: HashMap<(String, &'static str), VecDeque<Instant>>,
 }
 
@@ -254,8 +260,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn who_waits_exactly_as_told_is_admitted_and_refusals_extend_nothing() {
+    #[test]
+    fn who_waits_exactly_as_told_is_admitted_and_refusals_extend_nothing() {
         let mut logs = LocalLogs::default();
         let window = Duration::from_secs(10);
         let start = Instant::now();
@@ -266,9 +272,7 @@ mod tests {
         let refused = logs.count(&[("auth", 2), ("general", 9)], "c", window, later);
         assert_eq!(refused[0], 0);
         assert_eq!(refused[3], 2, "a refused request counts nowhere");
-        let limits = LimitsConfig { window, general_max: 9, auth_max: 2, heavy_max: 1 };
-        let limiter = RateLimiter::new(limits, None);
-        let verdict = limiter.verdict(&[("auth", 2), ("general", 9)], &refused, false);
+        let verdict = verdict(&[("auth", 2), ("general", 9)], &refused, window, false);
         assert_eq!(verdict.retry_after, Some(8), "7.5 s rounded up");
         assert_eq!(verdict.policy_header(), "\"auth\";q=2;w=10, \"general\";q=9;w=10");
         let again = later + Duration::from_secs(8);

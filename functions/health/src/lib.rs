@@ -44,8 +44,12 @@ pub fn routes() -> Vec<RouteInfo> {
 }
 
 pub fn build(boot: &Boot) -> Router {
-    let app =
-        App { mongo: boot.mongo(), redis: boot.redis(), clock: boot.clock.clone(), started: Instant::now() };
+    let app = App {
+        mongo: boot.mongo(),
+        redis: boot.redis(),
+        clock: boot.clock.clone(),
+        started: boot.environment.started,
+    };
     // The schedule is told by the request's context, never by a path: no HTTP client can reach it.
     layers::serve(boot, FUNCTION.name, table(), app.clone())
         .layer(middleware::from_fn_with_state(app, answer_schedule))

@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -25,7 +24,7 @@ use uuid::Uuid;
 use super::problem::{Problem, ProblemType};
 use super::query::Query;
 use super::route::{Access, LimitClass, RouteInfo, Routes};
-use crate::boot::Boot;
+use crate::boot::{Boot, Environment};
 use crate::clock::Clock;
 use crate::identity::AccessTokens;
 use crate::ids;
@@ -103,7 +102,7 @@ struct Edge {
     limiter: RateLimiter,
     /// Absent where the function has no private route.
     identity: Option<(AccessTokens, Mongo)>,
-    cold: AtomicBool,
+    environment: Arc<Environment>,
 }
 
 /// Wraps a function's routes with everything that every answer owes its client, below `/api/v1` and `/api`.
@@ -133,9 +132,9 @@ pub fn serve<S: Clone + Send + Sync + 'static>(
         mongo_budget: boot.config.mongo.as_ref().map_or(REQUEST_TIME_MAX, |mongo| mongo.operation_timeout),
         body_max: boot.config.max_body_bytes,
         routes: by_path,
-        limiter: RateLimiter::new(boot.config.limits, boot.redis()),
+        limiter: RateLimiter::new(boot),
         identity,
-        cold: AtomicBool::new(true),
+        environment: boot.environment.clone(),
     });
     let router = router.with_state(state);
     Router::new()
@@ -144,6 +143,19 @@ pub fn serve<S: Clone + Send + Sync + 'static>(
         .fallback(async || Problem::not_found())
         .layer(middleware::from_fn_with_state(edge, around))
 }
+
+/// On a request: the secrets have gone without a refresh for too long, so that it must be refused.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SecretsTooOld;
+
+/// On an answer: MongoDB refused the credentials; newer ones may do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CredentialsRefused;
+
+/// Why every request is refused while [`SecretsTooOld`] holds.
+#[derive(Debug, thiserror::Error)]
+#[error("the secrets could not be refreshed for an hour")]
+struct TooOld;
 
 /// What the limiter and the identity have to say of one request, kept for its headers and its log line.
 #[derive(Default)]
@@ -179,8 +191,17 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
         }
         Err(_) => Problem::new(ProblemType::DeadlineExceeded).into_response(),
     };
+    let problem = response.extensions().get::<Problem>();
+    let refused = problem.is_some_and(Problem::is_of_refused_credentials);
+    // MongoDB's time ends with the request's at the latest: whichever clock rang first, it is the request's that is over.
+    let response = match problem {
+        Some(problem) if problem.is_of_spent_time() && Instant::now() >= scope.deadline => {
+            Problem { kind: ProblemType::DeadlineExceeded, ..problem.clone() }.into_response()
+        }
+        _ => response,
+    };
 
-    let response = span.in_scope(|| finish(&edge, response, &scope, &trail, origin.as_ref()));
+    let mut response = span.in_scope(|| finish(&edge, response, &scope, &trail, origin.as_ref()));
     span.in_scope(|| {
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let status = u64::from(response.status().as_u16());
@@ -194,6 +215,9 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
             user.id = user.as_deref(),
         );
     });
+    if refused {
+        response.extensions_mut().insert(CredentialsRefused);
+    }
     response
 }
 
@@ -241,7 +265,7 @@ impl Edge {
         tracing::error_span!(
             "request",
             service = self.service,
-            cold_start = self.cold.swap(false, Ordering::Relaxed),
+            cold_start = self.environment.is_cold(self.service),
             function_name =
                 context.map(|c| c.env_config.function_name.as_str()).filter(|name| !name.is_empty()),
             function_request_id = context.map(|c| c.request_id.as_str()),
@@ -288,6 +312,9 @@ impl Edge {
         trail.verdict = Some(verdict);
         if let Some(seconds) = retry_after {
             return Err(Problem::new(ProblemType::RateLimited).retry_after(seconds));
+        }
+        if request.extensions().get::<SecretsTooOld>().is_some() {
+            return Err(Problem::new(ProblemType::Unavailable).caused_by(TooOld));
         }
         let Some(path) = path else { return Err(Problem::not_found()) };
         let Some(route) = route else { return Err(self.method_not_allowed(path)) };

@@ -145,6 +145,20 @@ impl Problem {
         StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    fn store_error(&self) -> Option<&StoreError> {
+        self.cause.as_deref()?.downcast_ref()
+    }
+
+    /// Whether MongoDB's time was over.
+    pub(crate) fn is_of_spent_time(&self) -> bool {
+        matches!(self.store_error(), Some(StoreError::TimedOut))
+    }
+
+    /// Whether MongoDB refused our credentials.
+    pub(crate) fn is_of_refused_credentials(&self) -> bool {
+        matches!(self.store_error(), Some(StoreError::CredentialsRefused(_)))
+    }
+
     /// The document of RFC 9457, with `instance` the request's id.
     pub(crate) fn document(&self, request_id: &str) -> Vec<u8> {
         let errors: Vec<_> = self
@@ -190,7 +204,7 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::TimedOut => {
+            StoreError::Unavailable(_) | StoreError::CredentialsRefused(_) | StoreError::TimedOut => {
                 Problem::new(ProblemType::Unavailable).caused_by(error)
             }
             StoreError::Corrupt(_) => Problem::new(ProblemType::Internal).caused_by(error),

@@ -31,6 +31,8 @@ pub(crate) use write::{Tx, TxError};
 pub enum StoreError {
     #[error("mongodb does not answer")]
     Unavailable(#[source] mongodb::error::Error),
+    #[error("mongodb refuses the credentials")]
+    CredentialsRefused(#[source] mongodb::error::Error),
     #[error("mongodb took longer than the request may")]
     TimedOut,
     #[error("mongodb holds or answered something unexpected: {0}")]
@@ -44,6 +46,8 @@ impl From<mongodb::error::Error> for StoreError {
             ErrorKind::BsonDeserialization(_)
             | ErrorKind::BsonSerialization(_)
             | ErrorKind::InvalidArgument { .. } => Self::Corrupt(error.to_string()),
+            ErrorKind::Authentication { .. } => Self::CredentialsRefused(error),
+            ErrorKind::Command(command) if REFUSED.contains(&command.code) => Self::CredentialsRefused(error),
             ErrorKind::Command(command) if TIME_SPENT.contains(&command.code) => Self::TimedOut,
             ErrorKind::Command(command)
                 if !error.contains_label("RetryableWriteError")
@@ -66,10 +70,12 @@ impl From<mongodb::bson::error::Error> for StoreError {
 /// Server errors of spent time: MaxTimeMSExpired, ExceededTimeLimit.
 const TIME_SPENT: &[i32] = &[50, 262];
 
-/// Server errors that pass by themselves: hosts and networks (6, 7, 89, 9001), credentials while they are rotated (18),
-/// locks (24, 46), cursors and plans that were ended (43, 175, 237), shutdown and elections (91, 189, 10107, 11600, 11602,
+/// Server errors of credentials that are no longer, or not yet, good: Unauthorized, AuthenticationFailed.
+const REFUSED: &[i32] = &[13, 18];
+
+/// Server errors that pass by themselves: hosts and networks (6, 7, 89, 9001), locks (24, 46), cursors and plans that were ended (43, 175, 237), shutdown and elections (91, 189, 10107, 11600, 11602,
 /// 13435, 13436), interruption (11601), conflicts (112), pools (202, 225), transactions that were ended (225, 251, 290).
 const PASSING: &[i32] = &[
-    6, 7, 18, 24, 43, 46, 89, 91, 112, 134, 175, 189, 202, 225, 237, 251, 256, 290, 9001, 10107, 11600,
-    11601, 11602, 13435, 13436,
+    6, 7, 24, 43, 46, 89, 91, 112, 134, 175, 189, 202, 225, 237, 251, 256, 290, 9001, 10107, 11600, 11601,
+    11602, 13435, 13436,
 ];

@@ -1,0 +1,163 @@
+//! A function whose secrets change while it runs: it answers with the newest that it has. New secrets make a new router on a
+//! new [`Boot`]; requests under way end on the old one, and clients whose settings are the same are kept. So nothing below
+//! knows that a key can change. Must never fail a request because Secrets Manager is away, until the secrets are too old to
+//! be trusted; then it must refuse every one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::Router;
+use axum::response::Response;
+use http::header;
+use lambda_http::Request;
+use tower::ServiceExt;
+
+use crate::boot::Boot;
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
+use crate::edge::Function;
+use crate::edge::layers::{CredentialsRefused, SecretsTooOld};
+use crate::identity::{AccessTokens, Refusal};
+use crate::secrets::{Reason, Refreshed, Secrets, SecretsError};
+use crate::telemetry::{self, Metric};
+
+/// Why a function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+/// A function and the secrets that it answers with.
+pub struct Live {
+    function: Function,
+    build: fn(&Boot) -> Router,
+    environment: HashMap<String, String>,
+    secrets: Option<Secrets>,
+    current: RwLock<Arc<Generation>>,
+}
+
+/// What one set of secrets makes.
+struct Generation {
+    boot: Boot,
+    router: Router,
+    /// Absent where the function verifies no token.
+    tokens: Option<AccessTokens>,
+}
+
+impl Live {
+    /// Reads the secrets, if there are any, and builds the function.
+    ///
+    /// # Errors
+    /// The secrets cannot be read, or with them the configuration cannot be used.
+    pub async fn start(
+        function: Function,
+        build: fn(&Boot) -> Router,
+        environment: HashMap<String, String>,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        let secrets = Secrets::of(&environment, clock.clone());
+        let mut variables = environment.clone();
+        if let Some(secrets) = &secrets {
+            variables.extend(secrets.fetch().await?);
+        }
+        let config = Config::load(&variables, function.needs)?;
+        if let Some(secrets) = &secrets {
+            secrets.use_for(config.secrets_ttl);
+        }
+        let boot = Boot::with_clock(config, clock);
+        let current = RwLock::new(Arc::new(Generation::new(boot, build)));
+        Ok(Self { function, build, environment, secrets, current })
+    }
+
+    /// What the function now works with.
+    pub fn boot(&self) -> Boot {
+        self.current().boot.clone()
+    }
+
+    fn current(&self) -> Arc<Generation> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Answers a request, with newer secrets where it is time, or where its token is signed with a key that is not known.
+    pub async fn answer(&self, mut request: Request) -> Response {
+        let Some(secrets) = &self.secrets else { return dispatch(&self.current(), request).await };
+        self.refresh(secrets, Reason::Age).await;
+        if self.current().lacks_key_of(&request) {
+            self.refresh(secrets, Reason::Refused).await;
+        }
+        if secrets.are_too_old() {
+            request.extensions_mut().insert(SecretsTooOld);
+        }
+        let response = dispatch(&self.current(), request).await;
+        if response.extensions().get::<CredentialsRefused>().is_some() {
+            // For the next request: this one may have had an effect.
+            self.refresh(secrets, Reason::Refused).await;
+        }
+        response
+    }
+
+    async fn refresh(&self, secrets: &Secrets, reason: Reason) {
+        match secrets.refresh(reason).await {
+            Refreshed::NotNow => {}
+            Refreshed::Same => secrets.use_for(self.current().boot.config.secrets_ttl),
+            Refreshed::Changed(values) => self.renew(secrets, values),
+            Refreshed::Failed(error) => {
+                tracing::warn!(
+                    message = "secrets not refreshed",
+                    service = self.function.name,
+                    cause = error.to_string()
+                );
+                telemetry::count(Metric::SecretsStale, self.function.name);
+            }
+        }
+    }
+
+    fn renew(&self, secrets: &Secrets, values: HashMap<String, String>) {
+        let mut variables = self.environment.clone();
+        variables.extend(values);
+        let old = self.current();
+        match Config::load(&variables, self.function.needs) {
+            Ok(config) => {
+                secrets.use_for(config.secrets_ttl);
+                let new = Arc::new(Generation::new(old.boot.renewed(config), self.build));
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
+                tracing::info!(message = "secrets renewed", service = self.function.name);
+            }
+            // A slip of whoever wrote the secret must not end a service that works.
+            Err(error) => {
+                secrets.use_for(old.boot.config.secrets_ttl);
+                tracing::error!(
+                    message = "secrets refused",
+                    service = self.function.name,
+                    reason = error.to_string()
+                );
+                telemetry::count(Metric::SecretsStale, self.function.name);
+            }
+        }
+    }
+}
+
+async fn dispatch(generation: &Generation, request: Request) -> Response {
+    generation.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
+}
+
+impl Generation {
+    fn new(boot: Boot, build: fn(&Boot) -> Router) -> Self {
+        let router = build(&boot);
+        let tokens = boot.config.jwt.as_ref().map(|jwt| AccessTokens::new(jwt, boot.clock.clone()));
+        Self { boot, router, tokens }
+    }
+
+    /// Whether the request's token is signed, but with no key of ours.
+    fn lacks_key_of(&self, request: &Request) -> bool {
+        let token = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = token.and_then(|text| text.split_once(' ')).map(|(_, token)| token.trim());
+        match (&self.tokens, token) {
+            (Some(tokens), Some(token)) => tokens.check(token) == Err(Refusal::Key),
+            _ => false,
+        }
+    }
+}
