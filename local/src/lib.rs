@@ -1,11 +1,13 @@
 //! The whole API on one machine, for people who develop it: the databases ([`servers`], fetched by [`fetch`] where the
 //! machine has none), the HTTP API that API Gateway is in AWS ([`gateway`] with the events of [`apigw`] and the routes of
-//! [`template`]), the functions in this process or as the real binaries ([`lambda`]), and demo data ([`demo`]).
+//! [`template`]), the functions in this process or as the real binaries ([`lambda`]), and demo data ([`demo`]); for tests also
+//! the AWS APIs ([`aws`]).
 //! [`run`] puts them together.
 //!
 //! The only place that starts processes. Must never be a dependency of a function: production knows nothing of it.
 
 pub mod apigw;
+pub mod aws;
 pub mod console;
 pub mod demo;
 pub mod fetch;

@@ -11,6 +11,7 @@ use shared::boot::Boot;
 use shared::config::{Config, Need};
 use shared::store::indexes;
 
+use crate::aws::AwsApis;
 use crate::console::{say, warn};
 use crate::demo;
 use crate::functions::{self, Functions};
@@ -401,7 +402,14 @@ pub async fn with_servers(
     let ended = match stop.unless_asked(Servers::start(workspace, environment, &folder, Purpose::Test)).await
     {
         Ok(mut servers) => {
-            let ended = lend(environment, &servers, program, arguments, &mut stop).await;
+            let ended = match stop.unless_asked(AwsApis::start(workspace, environment, &folder)).await {
+                Ok(aws) => {
+                    let ended = lend(environment, &servers, &aws, program, arguments, &mut stop).await;
+                    aws.stop().await;
+                    ended
+                }
+                Err(error) => Err(error),
+            };
             servers.stop().await;
             ended
         }
@@ -426,6 +434,7 @@ pub async fn with_servers(
 async fn lend(
     environment: &Variables,
     servers: &Servers,
+    aws: &AwsApis,
     program: &str,
     arguments: &[String],
     stop: &mut Stop,
@@ -440,6 +449,7 @@ async fn lend(
         .args(arguments)
         .env("MONGODB_URI", &servers.mongodb_uri)
         .env("REDIS_URL", &servers.redis_url)
+        .envs(aws.variables())
         .stdout(Stdio::inherit())
         .stderr(Stdio::inherit())
         .spawn()

@@ -25,5 +25,6 @@ mod ledger;
 mod logs;
 mod matrix;
 mod rate_limit;
+mod secrets;
 mod store;
 mod transactions;

@@ -278,12 +278,13 @@ fn reservation_steps(now: i64) -> Vec<bson::Document> {
     let counted = doc! {"$add": [{"$ifNull": ["$failures", 0_i64]}, 1_i64]};
     let beyond = doc! {"$min": [{"$subtract": ["$failures", FREE_FAILURES]}, 12_i64]};
     let doubled = doc! {"$multiply": [1000_i64, {"$toLong": {"$pow": [2, beyond]}}]};
-    let delay =
-        doc! {"$cond": [{"$lt": ["$failures", FREE_FAILURES]}, 0_i64, {"$min": [doubled, DELAY_MAX_MS]}]};
+    let delayed = doc! {"$add": [now, {"$min": [doubled, DELAY_MAX_MS]}]};
+    // No time at all, rather than this moment: an attempt that looked at its clock a moment before must not have to wait.
+    let not_before = doc! {"$cond": [{"$lt": ["$failures", FREE_FAILURES]}, "$$REMOVE", delayed]};
     let kept_until = now.saturating_add(DELAY_MAX_MS.saturating_mul(24));
     vec![
         doc! {"$set": {"failures": counted}},
-        doc! {"$set": {"notBefore": {"$add": [now, delay]}, "expiresAt": {"$toDate": kept_until}}},
+        doc! {"$set": {"notBefore": not_before, "expiresAt": {"$toDate": kept_until}}},
     ]
 }
 

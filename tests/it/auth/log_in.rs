@@ -118,6 +118,21 @@ async fn guesses_made_at_once_share_no_attempt() {
     assert_eq!(answers.iter().filter(|answer| answer.code() == "login_delayed").count(), 7);
 }
 
+/// A reservation without a delay was kept as "from now on": an attempt that had read its clock a moment before was delayed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn right_log_ins_made_at_once_do_not_delay_each_other() {
+    let app = TestApp::start().await;
+    for _ in 0..10 {
+        let user = app.register().await;
+        let body = json!({"email": user.email, "password": PASSWORD}).to_string();
+        let events: Vec<_> =
+            (0..4).map(|_| event("POST", "/api/v1/auth/login", &random_ip(), &[], Some(&body))).collect();
+        for answer in futures_util::future::join_all(events.iter().map(|event| app.send(event))).await {
+            answer.expect(200);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_password_in_the_place_of_an_address_does_not_come_back() {
     let app = TestApp::start().await;
