@@ -32,7 +32,7 @@ need = $(if $(shell command -v $(1)),,$(error $(1) is missing: $(2)))
 rust = $(call need,cargo,install Rust with rustup and run this again) $(call need,cc,install a C compiler (Debian: apt install gcc))
 python = $(call need,python3,install it (Debian: apt install python3 python3-pip python3-venv))
 
-.PHONY: help run demo test check lint fmt openapi bench build lambda-local invoke migrate lint-template clean local
+.PHONY: help run demo test check lint fmt docs config-check bench build lambda-local invoke migrate lint-template clean local
 
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,9 +68,12 @@ fmt: ## Format the code
 	@$(rust)
 	@cargo fmt --all
 
-openapi: ## Write docs/openapi.json and docs/problems.md from the code
+docs: ## Write what is written from the code: openapi.json, problems.md, configuration.md, .env.example
 	@$(rust)
-	@UPDATE=1 cargo test $(LOCKED) --quiet -p tests --test it contract::documents
+	@UPDATE=1 cargo test $(LOCKED) --quiet -p tests --test it documents::
+
+config-check: local ## What is configured, redacted, and every problem of it
+	@exec $(LOCAL) config-check
 
 bench: local ## Measure the functions of make build behind a Runtime API, into docs/performance.md
 	@cargo build $(LOCKED) -p tests --bin bench

@@ -16,8 +16,15 @@ use shared::config::{Config, Need};
 use crate::template::Function;
 use crate::workspace::Variables;
 
-/// Every function, by name.
-pub const NAMES: &[&str] = &["health", "auth", "accounts", "categories", "transactions", "financial-health"];
+/// Every function with what it needs.
+pub const FUNCTIONS: &[shared::edge::Function] = &[
+    health::FUNCTION,
+    auth::FUNCTION,
+    accounts::FUNCTION,
+    categories::FUNCTION,
+    transactions::FUNCTION,
+    financial_health::FUNCTION,
+];
 
 /// What all functions together need.
 pub const NEEDS: &[Need] = &[Need::Mongo, Need::Redis, Need::Jwt, Need::Auth];

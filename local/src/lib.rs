@@ -8,6 +8,7 @@
 
 pub mod apigw;
 pub mod aws;
+pub mod configuration;
 pub mod console;
 pub mod demo;
 pub mod fetch;

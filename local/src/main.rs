@@ -15,6 +15,7 @@ const USAGE: &str = "local <command>
   demo                      two years of data for the demo user
   invoke <function> <event> one event to one binary of make build
   migrate                   the indexes of MONGODB_URI, or of the running databases
+  config-check              what is configured, redacted, and every problem of it
   with-servers -- command   a command with test databases in MONGODB_URI and REDIS_URL";
 
 fn main() -> ExitCode {
@@ -47,6 +48,7 @@ async fn command() -> Result<ExitCode> {
         (Some("run"), None) => run::serve(&Workspace::find()?, &environment, Behind::Routers).await,
         (Some("lambda"), None) => run::serve(&Workspace::find()?, &environment, Behind::Bootstraps).await,
         (Some("demo"), None) => run::demo(&Workspace::find()?, &environment).await,
+        (Some("config-check"), None) => run::config_check(&Workspace::find()?, &environment).await,
         (Some("migrate"), None) => run::migrate(&Workspace::find()?, &environment).await,
         (Some("with-servers"), Some("--")) => {
             run::with_servers(&Workspace::find()?, &environment, arguments.get(2..).unwrap_or_default()).await

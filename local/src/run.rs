@@ -8,13 +8,16 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Map, Value};
 use shared::boot::Boot;
+use shared::clock::Clock;
 use shared::config::{Config, Need};
+use shared::secrets::Secrets;
 use shared::store::indexes;
 
 use crate::aws::AwsApis;
+use crate::configuration;
 use crate::console::{say, warn};
 use crate::demo;
-use crate::functions::{self, Functions};
+use crate::functions::{self, FUNCTIONS, Functions};
 use crate::gateway::{self, Backend, Gateway, Reserved};
 use crate::lambda::{self, Pools};
 use crate::process;
@@ -270,6 +273,14 @@ fn log_readably_on_a_terminal(variables: &mut Variables) {
 
 async fn migrate_on(boot: &Boot) -> Result<()> {
     let mongo = boot.mongo().context("MONGODB_URI is missing")?;
+    let told = |said: &str, pause: Option<std::time::Duration>| match pause {
+        Some(pause) => warn(format_args!("MongoDB: {said}; again in {:.1} s", pause.as_secs_f32())),
+        None => warn(format_args!("MongoDB: {said}")),
+    };
+    mongo
+        .reach(told)
+        .await
+        .map_err(|_| anyhow!("MongoDB cannot be reached: is it running, and is MONGODB_URI right?"))?;
     indexes::migrate(&mongo).await.map_err(|error| {
         let cause =
             std::error::Error::source(&error).map(|source| format!(" ({source})")).unwrap_or_default();
@@ -344,7 +355,8 @@ pub async fn invoke(
     let home = Home::of(workspace, environment)?;
     let template = Template::read(&workspace.template())?;
     let Some(function) = template.function(name) else {
-        bail!("there is no function {name}: FN is one of {}", functions::NAMES.join(", "));
+        let names: Vec<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
+        bail!("there is no function {name}: FN is one of {}", names.join(", "));
     };
     let mut text = std::fs::read_to_string(event)
         .with_context(|| format!("{} cannot be read: EVENT names a file of events/", event.display()))?;
@@ -385,6 +397,25 @@ pub async fn migrate(workspace: &Workspace, environment: &Variables) -> Result<E
     migrate_on(&boot).await?;
     close(&boot).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// `config-check`: what the functions would find in this environment. Outside production the checkout's development secrets
+/// count as set, as they do for `run`; the secrets of `SECRETS_ID` are read.
+pub async fn config_check(workspace: &Workspace, environment: &Variables) -> Result<ExitCode> {
+    let mut variables = environment.clone();
+    if let Some(secrets) = Secrets::of(environment, Clock::system()) {
+        match secrets.fetch().await {
+            Ok(values) => variables.extend(values),
+            Err(error) => warn(format_args!("Error: {error}")),
+        }
+    }
+    let named = variable(&variables, "APP_ENV").or_else(|| variable(&variables, "NODE_ENV"));
+    if named != Some("production") {
+        secrets::complete(workspace, &mut variables)?;
+    }
+    let report = configuration::check(&variables);
+    say(report.text.trim_end());
+    Ok(if report.starts { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// `with-servers`: runs a command with databases of its own, and exits as it does.

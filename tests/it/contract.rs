@@ -1,41 +1,11 @@
-//! The API's description against the API: docs/openapi.json and docs/problems.md are what the code says (`UPDATE=1`
-//! writes them), every body's schema is its parser's, and real answers are what their schemas say.
+//! The API's description against the API: every body's schema is its parser's, and real answers are what their schemas say.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use shared::edge::{Access, ProblemType, RouteInfo};
 use tests::openapi::{self, Row};
 use tests::{Answer, PASSWORD, TestApp, User, event, random_ip};
-
-mod documents {
-    use super::*;
-
-    fn hold(file: &str, text: &str) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(file);
-        if shared::config::environment().contains_key("UPDATE") {
-            return std::fs::write(path, text).unwrap();
-        }
-        let kept = std::fs::read_to_string(path).unwrap_or_default();
-        let line = kept.lines().zip(text.lines()).position(|(kept, new)| kept != new);
-        let line = line.unwrap_or_else(|| kept.lines().count().min(text.lines().count())) + 1;
-        assert!(
-            kept == text,
-            "docs/{file} is not what the code says, from line {line} on: make openapi writes it"
-        );
-    }
-
-    #[test]
-    fn openapi_json_is_what_the_code_says() {
-        hold("openapi.json", &openapi::openapi_json().unwrap());
-    }
-
-    #[test]
-    fn problems_md_is_what_the_code_says() {
-        hold("problems.md", &openapi::problems_md());
-    }
-}
 
 /// Each operation with its row.
 fn operations() -> Vec<(RouteInfo, Row)> {

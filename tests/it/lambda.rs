@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use local::functions::FUNCTIONS;
 use local::lambda::{Pools, is_answer};
 use local::process;
 use local::template::Template;
@@ -13,22 +14,12 @@ use local::workspace::Workspace;
 use rustix::process::Signal;
 use serde_json::{Map, Value, json};
 use shared::config::Need;
-use shared::edge::Function;
 use tests::runtime_api::RuntimeApi;
 use tests::{Answer, TestApp};
 use tokio::io::AsyncReadExt;
 
 /// Two cores run many tests at once.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-const FUNCTIONS: &[Function] = &[
-    health::FUNCTION,
-    auth::FUNCTION,
-    accounts::FUNCTION,
-    categories::FUNCTION,
-    transactions::FUNCTION,
-    financial_health::FUNCTION,
-];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

@@ -663,7 +663,7 @@ pub fn problems_md() -> String {
     let mut text = String::from(
         "# Problems\n\n\
          Every error is `application/problem+json` (RFC 9457) with a `code` that does not change: clients switch on it. Its\n\
-         `type` is `/problems/<code>`. `make openapi` writes this file from the code.\n\n\
+         `type` is `/problems/<code>`. `make docs` writes this file from the code.\n\n\
          | Code | Status | Title | Operations |\n|---|---|---|---|\n",
     );
     for kind in ProblemType::ALL {

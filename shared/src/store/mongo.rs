@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::StoreError;
 use crate::clock::Clock;
 use crate::config::MongoConfig;
+use crate::crypto;
 use crate::edge::Scope;
 
 /// The process's handle. Cloning shares the client.
@@ -51,12 +52,46 @@ impl Mongo {
         Store { mongo: self.clone(), until: Instant::now() + duration }
     }
 
+    /// Reaches MongoDB for a start that needs it: `MONGO_CONNECT_ATTEMPTS` times, with a pause after each that failed, which
+    /// begins at `MONGO_CONNECT_BACKOFF_MS` and doubles, give or take half by chance. `failed` is told of each failure, the
+    /// URI redacted, with the pause that follows, if one does.
+    ///
+    /// # Errors
+    /// The last attempt's.
+    pub async fn reach(&self, mut failed: impl FnMut(&str, Option<Duration>)) -> Result<(), StoreError> {
+        let config = &self.inner.config;
+        let limit = config.server_selection_timeout.saturating_add(config.connect_timeout);
+        let mut pause = config.connect_backoff;
+        for attempt in 1.. {
+            let Err(error) = self.for_duration(limit).ask_for_ping().await else { return Ok(()) };
+            let last = attempt >= config.connect_attempts;
+            let next = (!last).then(|| half_to_three_halves(pause));
+            let said = format!(
+                "attempt {attempt} of {} to reach {}: {error}",
+                config.connect_attempts,
+                config.redacted_uri()
+            );
+            failed(&said, next);
+            let Some(next) = next else { return Err(error) };
+            tokio::time::sleep(next).await;
+            pause = pause.saturating_mul(2);
+        }
+        Ok(())
+    }
+
     /// Closes the connections, if there are any.
     pub async fn shutdown(&self) {
         if let Some(client) = self.inner.client.get() {
             client.clone().shutdown().immediate(true).await;
         }
     }
+}
+
+/// From half of it to three halves, by chance: many that were refused together do not come back together.
+fn half_to_three_halves(pause: Duration) -> Duration {
+    let mut random = [0u8; 2];
+    crypto::fill_random(&mut random);
+    (pause / 2).saturating_add(pause * u32::from(u16::from_le_bytes(random)) / 65_536)
 }
 
 async fn connect(config: &MongoConfig) -> Result<Client, StoreError> {
@@ -127,12 +162,16 @@ impl Store {
 
     /// Whether MongoDB answers within `limit`.
     pub async fn ping(&self, limit: Duration) -> bool {
+        matches!(tokio::time::timeout(limit, self.ask_for_ping()).await, Ok(Ok(())))
+    }
+
+    async fn ask_for_ping(&self) -> Result<(), StoreError> {
         let store = self.clone();
-        let ping = self.run(async move {
+        self.run(async move {
             store.db().await?.run_command(bson::doc! {"ping": 1}).await?;
-            Ok::<_, StoreError>(())
-        });
-        matches!(tokio::time::timeout(limit, ping).await, Ok(Ok(())))
+            Ok(())
+        })
+        .await
     }
 }
 
