@@ -18,6 +18,8 @@ use tests::runtime_api::RuntimeApi;
 use tests::{Answer, TestApp};
 use tokio::io::AsyncReadExt;
 
+use crate::secrets::{self, Vault};
+
 /// Two cores run many tests at once.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -286,4 +288,52 @@ async fn sigterm_closes_what_is_open_and_ends_within_lambdas_500_ms() {
             function.name
         );
     }
+}
+
+#[tokio::test]
+async fn the_binaries_take_their_secrets_from_secrets_manager_and_notice_a_new_key() {
+    let app = TestApp::start().await;
+    let user = app.register().await;
+    let vault = Vault::of(&app).await;
+    vault.sign_with(&["a"]).await;
+    let mut variables = vault.environment(&app, "3600");
+    let environment = shared::config::environment();
+    for name in ["AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        variables.insert(name.to_owned(), environment[name].clone());
+    }
+    let mut running = Running::start("accounts", &variables).await;
+    running.api.until_next(PATIENCE).await.unwrap();
+    let session = secrets::session(&app, &user).await;
+    for kid in ["a", "b"] {
+        vault.sign_with(&[kid]).await;
+        let bearer = format!("Bearer {}", secrets::token(&app, kid, user.id, session));
+        let headers = [("authorization", bearer.as_str())];
+        running.api.send(&tests::event("GET", "/api/v1/accounts", &user.ip, &headers, None));
+        let (_, answer) = running.api.until_answer(PATIENCE).await.unwrap();
+        assert_eq!(answer["statusCode"], 200, "{kid}: {answer}");
+        running.api.until_next(PATIENCE).await.unwrap();
+    }
+    let (status, log, _) = running.terminate().await;
+    assert_eq!(status, Some(0), "{log}");
+    assert_eq!(log.matches("\"secrets renewed\"").count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn without_secrets_manager_init_fails_within_its_two_seconds_and_says_why() {
+    let began = Instant::now();
+    let nobody = [
+        ("APP_ENV", "production"),
+        ("SECRETS_ID", "fintrack/db"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ];
+    let (status, out, _) = run_to_end("accounts", &nobody).await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(status, Some(1));
+    let line: Value = serde_json::from_str(out.trim()).unwrap();
+    assert_eq!(line["message"], "init_failed");
+    let reason = line["reason"].as_str().unwrap();
+    assert!(reason.contains("fintrack/db") || reason.contains("Secrets Manager"), "{reason}");
 }

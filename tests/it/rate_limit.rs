@@ -1,6 +1,11 @@
 //! How often a client may call: exact, shared by all instances through Redis, per instance without it.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use serde_json::json;
+use shared::telemetry::Metric;
+use tests::log::capture;
 use tests::{Answer, TestApp, event, random_ip, random_name};
 
 const NO_REDIS: (&str, &str) = ("REDIS_URL", "redis://127.0.0.1:1");
@@ -163,6 +168,7 @@ async fn a_flood_of_bad_tokens_is_limited_before_they_are_looked_at() {
 
 #[tokio::test]
 async fn without_redis_each_instance_limits_by_itself() {
+    let log = capture();
     let app = TestApp::with(&[("RATE_LIMIT_GENERAL_MAX", "3"), NO_REDIS]).await;
     let other = app.sibling();
     let ip = random_ip();
@@ -179,6 +185,92 @@ async fn without_redis_each_instance_limits_by_itself() {
     for _ in 0..5 {
         log_in(&other, &random_ip()).await.expect_problem(401, "invalid_credentials");
     }
+    assert_eq!(log.metric(Metric::LimiterDegraded), 11, "each of these requests, the refused one too");
+}
+
+/// The law of the limiter: in whatever window, not more than the quota is admitted, however many instances ask at once.
+/// A call's stamp lies between its sending and its answer, so the n-th answer after a sending must be a window away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_window_ever_admits_more_than_the_quota_over_three_instances() {
+    const QUOTA: usize = 7;
+    let limits = [("RATE_LIMIT_WINDOW_SECONDS", "1"), ("RATE_LIMIT_GENERAL_MAX", "7")];
+    let first = TestApp::with(&limits).await;
+    let instances = [first.sibling(), first.sibling(), first].map(Arc::new);
+    let ip = random_ip();
+    let until = Instant::now() + Duration::from_millis(3_500);
+    let clients: Vec<_> = (0..12)
+        .map(|client| {
+            let (app, ip) = (instances[client % instances.len()].clone(), ip.clone());
+            tokio::spawn(async move {
+                let mut admitted = Vec::new();
+                while Instant::now() < until {
+                    let sent = Instant::now();
+                    match call(&app, &ip).await.status {
+                        200 => admitted.push((sent, Instant::now())),
+                        429 => {}
+                        other => panic!("{other}"),
+                    }
+                }
+                admitted
+            })
+        })
+        .collect();
+    let (mut sent, mut answered) = (Vec::new(), Vec::new());
+    for client in clients {
+        for (before, after) in client.await.unwrap() {
+            sent.push(before);
+            answered.push(after);
+        }
+    }
+    sent.sort();
+    answered.sort();
+    assert!(sent.len() >= 3 * QUOTA, "the window slides: {} were admitted", sent.len());
+    for (index, before) in sent.iter().enumerate() {
+        if let Some(after) = answered.get(index + QUOTA) {
+            let apart = after.duration_since(*before);
+            assert!(apart >= Duration::from_secs(1), "{} admitted within {apart:?}", QUOTA + 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_waits_as_long_as_told_is_admitted() {
+    let app = TestApp::with(&[("RATE_LIMIT_WINDOW_SECONDS", "2"), ("RATE_LIMIT_GENERAL_MAX", "2")]).await;
+    let without_redis = app.sibling_with(&[NO_REDIS]);
+    for app in [&app, &without_redis] {
+        let ip = random_ip();
+        for _ in 0..3 {
+            call(app, &ip).await.expect(200);
+            call(app, &ip).await.expect(200);
+            let refused = call(app, &ip).await;
+            let wait: u64 = refused.expect(429).header("retry-after").unwrap().parse().unwrap();
+            assert!((1..=2).contains(&wait), "{wait}");
+            assert_eq!(state(&refused, "general"), (0, wait), "both headers say the same");
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn redis_keeps_no_key_without_an_end_and_a_lost_script_is_sent_again() {
+    let app = TestApp::start().await;
+    for _ in 0..3 {
+        call(&app, &random_ip()).await.expect(200);
+        log_in(&app, &random_ip()).await.expect(401);
+    }
+    let client = redis::Client::open(app.variables()["REDIS_URL"].as_str()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let pattern = format!("{}*", app.variables()["REDIS_KEY_PREFIX"]);
+    let keys: Vec<String> = redis::cmd("KEYS").arg(&pattern).query_async(&mut redis).await.unwrap();
+    assert_eq!(keys.len(), 9, "{keys:?}");
+    for key in &keys {
+        let left_ms: i64 = redis::cmd("PTTL").arg(key).query_async(&mut redis).await.unwrap();
+        assert!((1..=900_000).contains(&left_ms), "{key}: {left_ms}");
+    }
+    redis::cmd("SCRIPT").arg("FLUSH").query_async::<()>(&mut redis).await.unwrap();
+    let log = capture();
+    call(&app, &random_ip()).await.expect(200);
+    assert_eq!(log.metric(Metric::LimiterDegraded), 0);
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ const KEYS: [(&str, &str); 3] = [
 ];
 
 /// One secret, as an operator sees it.
-struct Vault {
+pub(crate) struct Vault {
     client: Client,
     id: String,
     values: HashMap<String, String>,
@@ -39,7 +39,7 @@ struct Vault {
 
 impl Vault {
     /// A secret with what the app's environment held, signing keys apart.
-    async fn of(app: &TestApp) -> Self {
+    pub(crate) async fn of(app: &TestApp) -> Self {
         let environment = shared::config::environment();
         let endpoint = environment.get("AWS_ENDPOINT_URL").expect("AWS_ENDPOINT_URL: run by make test");
         let loader = aws_config::defaults(aws_config::BehaviorVersion::latest()).endpoint_url(endpoint);
@@ -62,7 +62,7 @@ impl Vault {
     }
 
     /// The values with these signing keys; the first is active.
-    async fn sign_with(&self, kids: &[&str]) {
+    pub(crate) async fn sign_with(&self, kids: &[&str]) {
         let keys: Vec<Value> = kids.iter().map(|kid| json!({"kid": kid, "key": key(kid)})).collect();
         let mut values = json!(self.values);
         values["JWT_KEYS"] = json!({"active": kids[0], "keys": keys});
@@ -89,14 +89,20 @@ impl Vault {
         self.sign_with(&["a"]).await;
     }
 
-    /// A function that reads this secret.
-    async fn start(&self, app: &TestApp, function: Function, build: fn(&Boot) -> Router, ttl: &str) -> Live {
+    /// The environment of a process that reads this secret.
+    pub(crate) fn environment(&self, app: &TestApp, ttl: &str) -> HashMap<String, String> {
         let mut environment = app.variables().clone();
         for name in self.values.keys().map(String::as_str).chain(["JWT_SECRET"]) {
             environment.remove(name);
         }
         environment.insert("SECRETS_ID".to_owned(), self.id.clone());
         environment.insert("SECRETS_TTL_SECONDS".to_owned(), ttl.to_owned());
+        environment
+    }
+
+    /// A function that reads this secret.
+    async fn start(&self, app: &TestApp, function: Function, build: fn(&Boot) -> Router, ttl: &str) -> Live {
+        let environment = self.environment(app, ttl);
         Live::start(function, build, environment, app.clock.clone())
             .await
             .unwrap_or_else(|error| panic!("{error}"))
@@ -108,7 +114,7 @@ fn key(kid: &str) -> &'static str {
 }
 
 /// A token that a function with this active key would issue.
-fn token(app: &TestApp, kid: &str, user: UserId, session: Uuid) -> String {
+pub(crate) fn token(app: &TestApp, kid: &str, user: UserId, session: Uuid) -> String {
     let config = JwtConfig {
         keys: vec![JwtKey { kid: kid.to_owned(), key: SecretString::from(key(kid)) }],
         issuer: "fintrack-pro".to_owned(),
@@ -132,7 +138,7 @@ async fn get(live: &Live, path: &str, token: &str) -> u16 {
 }
 
 /// The user's session, out of the token that it was given.
-async fn session(app: &TestApp, user: &User) -> Uuid {
+pub(crate) async fn session(app: &TestApp, user: &User) -> Uuid {
     let list = app.get(user, "/auth/sessions").await;
     Uuid::parse_str(list.items()[0]["id"].as_str().expect("an id")).expect("a UUID")
 }

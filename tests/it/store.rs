@@ -232,3 +232,31 @@ async fn migrating_again_changes_nothing() {
     shared::store::indexes::migrate(&app.boot.mongo().unwrap()).await.unwrap();
     assert_eq!(indexes().await, before);
 }
+
+#[tokio::test]
+async fn mongodb_is_told_how_long_a_request_waits_for_what_grows_with_a_history() {
+    let scene = scene().await;
+    let Scene { app, user, database, category, .. } = &scene;
+    forget(database).await;
+    for path in [
+        "/transactions",
+        &format!("/transactions?categoryId={category}&status=cleared"),
+        "/transactions/summary?from=2026-01-15&to=2026-06-10&groupBy=category",
+        "/transactions/summary?from=2026-01-01&to=2026-06-30&groupBy=month",
+        "/financial-health",
+    ] {
+        app.get(user, path).await.expect(200);
+    }
+    let mut told = 0;
+    for operation in seen(database).await {
+        let collection = operation.get_str("ns").unwrap().rsplit('.').next().unwrap().to_owned();
+        let command = operation.get_document("command").unwrap();
+        let long = ["transactions", "monthly_totals", "daily_totals"].contains(&collection.as_str());
+        if long && operation.get_str("op").unwrap_or_default() != "getmore" {
+            let limit = number(command, "maxTimeMS");
+            assert!((1..=9_000).contains(&limit), "{collection}: {limit} ms in {command}");
+            told += 1;
+        }
+    }
+    assert!(told >= 7, "{told}");
+}

@@ -133,6 +133,12 @@ impl Store {
         &self.mongo.inner.clock
     }
 
+    /// What is left of the request's time, told to MongoDB with whatever may take long: it then stops when nobody waits any
+    /// more. A millisecond at least: nothing would mean no limit.
+    pub(super) fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+    }
+
     pub(super) async fn client(&self) -> Result<Client, StoreError> {
         self.mongo.client().await.cloned()
     }

@@ -193,10 +193,20 @@ async fn over_transactions(
     let collection = store.collection(TRANSACTIONS).await?;
     let by_tag = (by == GroupBy::Tag).then(|| doc! {"$unwind": "$tags"});
     let groups = async {
-        collection.aggregate(pipeline(by_tag, key)).with_type::<Group>().await?.try_collect::<Vec<_>>().await
+        collection
+            .aggregate(pipeline(by_tag, key))
+            .max_time(store.left())
+            .with_type::<Group>()
+            .await?
+            .try_collect::<Vec<_>>()
+            .await
     };
     let totals = async {
-        let totals = collection.aggregate(pipeline(None, Bson::Null)).with_type::<Group>().await?;
+        let totals = collection
+            .aggregate(pipeline(None, Bson::Null))
+            .max_time(store.left())
+            .with_type::<Group>()
+            .await?;
         totals.try_collect::<Vec<_>>().await
     };
     let (groups, totals) = tokio::try_join!(groups, totals)?;

@@ -109,8 +109,15 @@ pub(super) async fn movements_until(
         id: bson::Uuid,
         net: i64,
     }
-    let sums: Vec<Sum> =
-        store.collection(DAILY).await?.aggregate(pipeline).with_type::<Sum>().await?.try_collect().await?;
+    let sums: Vec<Sum> = store
+        .collection(DAILY)
+        .await?
+        .aggregate(pipeline)
+        .max_time(store.left())
+        .with_type::<Sum>()
+        .await?
+        .try_collect()
+        .await?;
     Ok(sums.into_iter().map(|sum| (AccountId::new(id_of(sum.id)), sum.net)).collect())
 }
 
@@ -147,8 +154,15 @@ pub(super) async fn months(
     if let Some((from, to)) = range {
         filter.insert("month", doc! {"$gte": from.to_string(), "$lte": to.to_string()});
     }
-    let found: Vec<MonthDoc> =
-        store.db().await?.collection::<MonthDoc>(MONTHLY).find(filter).await?.try_collect().await?;
+    let found: Vec<MonthDoc> = store
+        .db()
+        .await?
+        .collection::<MonthDoc>(MONTHLY)
+        .find(filter)
+        .max_time(store.left())
+        .await?
+        .try_collect()
+        .await?;
     found.into_iter().map(month_of).collect()
 }
 
@@ -208,7 +222,14 @@ pub(super) async fn first_flow(
         "userId": uuid_of(user.uuid()), "currency": currency.code(), "flows": {"$gt": 0_i64},
         "date": {"$lte": until.to_string()},
     };
-    let found = store.db().await?.collection::<DayDoc>(DAILY).find_one(filter).sort(doc! {"date": 1}).await?;
+    let found = store
+        .db()
+        .await?
+        .collection::<DayDoc>(DAILY)
+        .find_one(filter)
+        .sort(doc! {"date": 1})
+        .max_time(store.left())
+        .await?;
     match found {
         None => Ok(None),
         Some(day) => {

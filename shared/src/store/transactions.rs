@@ -400,7 +400,14 @@ async fn list(
     let order = doc! {"date": -1, "_id": -1};
     let wanted = usize::try_from(limit).unwrap_or(0);
     let mut found: Vec<RecordDoc> = if rest.is_empty() {
-        collection.find(indexed).sort(order).limit(limit.saturating_add(1)).await?.try_collect().await?
+        collection
+            .find(indexed)
+            .sort(order)
+            .limit(limit.saturating_add(1))
+            .max_time(store.left())
+            .await?
+            .try_collect()
+            .await?
     } else {
         let pipeline = vec![
             doc! {"$match": indexed.clone()},
@@ -409,11 +416,21 @@ async fn list(
             doc! {"$match": rest},
             doc! {"$limit": limit.saturating_add(1)},
         ];
-        let mut found: Vec<RecordDoc> =
-            collection.aggregate(pipeline).with_type::<RecordDoc>().await?.try_collect().await?;
+        let mut found: Vec<RecordDoc> = collection
+            .aggregate(pipeline)
+            .max_time(store.left())
+            .with_type::<RecordDoc>()
+            .await?
+            .try_collect()
+            .await?;
         if found.len() <= wanted {
             // Short: the list goes on behind the last document that was examined, if there is one.
-            let last = collection.find_one(indexed).sort(order).skip(EXAMINED_MAX.unsigned_abs() - 1).await?;
+            let last = collection
+                .find_one(indexed)
+                .sort(order)
+                .skip(EXAMINED_MAX.unsigned_abs() - 1)
+                .max_time(store.left())
+                .await?;
             let next = last.as_ref().map(position_of).transpose()?;
             let records = found.drain(..).map(Record::try_from).collect::<Result<_, _>>()?;
             return Ok(RecordPage { records, next });

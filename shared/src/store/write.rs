@@ -181,7 +181,11 @@ impl Store {
 
     /// One attempt: all of it, or nothing.
     async fn once<T>(&self, tx: &mut Tx, work: &Work<T>) -> Result<T, TxError> {
-        tx.session.start_transaction().read_concern(ReadConcern::snapshot()).await?;
+        tx.session
+            .start_transaction()
+            .read_concern(ReadConcern::snapshot())
+            .max_commit_time(self.left())
+            .await?;
         let value = match work(tx).await {
             Ok(value) => value,
             Err(error) => {
