@@ -1,5 +1,6 @@
 //! Documents that are written from the code are what the code says. `UPDATE=1` (make docs) writes them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use local::configuration;
@@ -34,4 +35,43 @@ fn configuration_md_is_what_the_schema_says() {
 #[test]
 fn env_example_is_what_the_schema_says() {
     hold(".env.example", &configuration::example());
+}
+
+/// The names of functions in every Rust file of the workspace.
+fn functions() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut folders: Vec<_> =
+        ["finance", "shared", "functions", "local", "tests"].map(|of| root.join(of)).into();
+    let mut names = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(path).unwrap();
+                let named = text.split("fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next());
+                names.extend(named.map(str::to_owned));
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn a_test_that_a_document_names_exists() {
+    let functions = functions();
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let mut named = 0;
+    for file in ["promises.md", "asvs.md", "degradation.md"] {
+        let text =
+            std::fs::read_to_string(docs.join(file)).unwrap_or_else(|error| panic!("docs/{file}: {error}"));
+        let quoted = text.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.rsplit_once("::"));
+        // A sentence, not a type or a module.
+        for (_, test) in quoted.filter(|(_, last)| last.matches('_').count() >= 2) {
+            assert!(functions.contains(test), "docs/{file} names {test}, and there is no such test");
+            named += 1;
+        }
+    }
+    assert!(named > 100, "the documents name {named} tests");
 }
