@@ -117,16 +117,17 @@ impl Live {
 
     fn renew(&self, secrets: &Secrets, values: HashMap<String, String>) {
         let mut variables = self.environment.clone();
-        variables.extend(values);
+        variables.extend(values.clone());
         let old = self.current();
         match Config::load(&variables, self.function.needs) {
             Ok(config) => {
                 secrets.use_for(config.secrets_ttl);
+                secrets.keep(values);
                 let new = Arc::new(Generation::new(old.boot.renewed(config), self.build));
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
                 tracing::info!(message = "secrets renewed", service = self.function.name);
             }
-            // A slip of whoever wrote the secret must not end a service that works.
+            // A slip of whoever wrote the secret must not end a service that works. It is told again until it is mended.
             Err(error) => {
                 secrets.use_for(old.boot.config.secrets_ttl);
                 tracing::error!(

@@ -23,7 +23,7 @@ const REFRESH_TIMEOUT: Duration = Duration::from_millis(1_000);
 const RETRY_AFTER_MS: i64 = 30_000;
 /// How often a key that is not known, or credentials that were refused, may ask for a refresh.
 const ASKED_AT_MOST_EVERY_MS: i64 = 60_000;
-/// How long secrets that cannot be refreshed are used.
+/// How long secrets that cannot be refreshed are used beyond their time.
 const STALE_MAX_MS: i64 = 3_600_000;
 
 /// Why the secrets could not be read. Names the secret's id, never a value.
@@ -53,7 +53,7 @@ pub enum Refreshed {
     NotNow,
     /// They are what they were.
     Same,
-    /// The new variables.
+    /// The new variables. They count as changed until [`Secrets::keep`] is told of them.
     Changed(HashMap<String, String>),
     /// Secrets Manager did not answer, or what it answered cannot be read.
     Failed(SecretsError),
@@ -74,7 +74,9 @@ pub struct Secrets {
 struct State {
     values: HashMap<String, String>,
     fetched_at_ms: i64,
-    /// When they are to be read again because of their age.
+    /// When their time is over.
+    good_until_ms: i64,
+    /// When they are to be read again because of their age: at the end of their time, or some time after a try that failed.
     due_at_ms: i64,
     /// When a refused key may ask again.
     may_be_asked_at_ms: i64,
@@ -102,15 +104,23 @@ impl Secrets {
     /// One of them cannot be read within 2 s.
     pub async fn fetch(&self) -> Result<HashMap<String, String>, SecretsError> {
         let values = self.read(FETCH_TIMEOUT).await?;
+        self.lock().fetched_at_ms = self.clock.now_ms();
         self.keep(values.clone());
         Ok(values)
     }
 
-    /// From when on the secrets are used for `ttl`, give or take a fifth, so that many environments do not ask at once.
+    /// From when they were read on the secrets are used for `ttl`, give or take a fifth, so that many environments do not ask
+    /// at once.
     pub fn use_for(&self, ttl: Duration) {
         let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
         let mut state = self.lock();
-        state.due_at_ms = state.fetched_at_ms.saturating_add(jittered(ttl_ms));
+        state.good_until_ms = state.fetched_at_ms.saturating_add(jittered(ttl_ms));
+        state.due_at_ms = state.good_until_ms;
+    }
+
+    /// These are the values in use: what a refresh compares with.
+    pub fn keep(&self, values: HashMap<String, String>) {
+        self.lock().values = values;
     }
 
     /// Reads them again where there is reason to. The caller says by [`Secrets::use_for`] until when what it finds is good.
@@ -130,13 +140,10 @@ impl Secrets {
             }
         }
         match self.read(REFRESH_TIMEOUT).await {
-            Ok(values) if values == self.lock().values => {
-                self.lock().fetched_at_ms = now;
-                Refreshed::Same
-            }
             Ok(values) => {
-                self.keep(values.clone());
-                Refreshed::Changed(values)
+                let mut state = self.lock();
+                state.fetched_at_ms = now;
+                if values == state.values { Refreshed::Same } else { Refreshed::Changed(values) }
             }
             Err(error) => {
                 self.lock().due_at_ms = now.saturating_add(jittered(RETRY_AFTER_MS));
@@ -147,17 +154,11 @@ impl Secrets {
 
     /// Whether they have gone without a refresh for longer than they may be used.
     pub fn are_too_old(&self) -> bool {
-        self.clock.now_ms().saturating_sub(self.lock().fetched_at_ms) > STALE_MAX_MS
+        self.clock.now_ms().saturating_sub(self.lock().good_until_ms) > STALE_MAX_MS
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn keep(&self, values: HashMap<String, String>) {
-        let mut state = self.lock();
-        state.values = values;
-        state.fetched_at_ms = self.clock.now_ms();
     }
 
     /// The merged variables of all ids, read in parallel; a later id wins.

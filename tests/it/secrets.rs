@@ -265,9 +265,9 @@ async fn secrets_manager_being_away_harms_nobody_for_an_hour_and_everybody_after
     assert_eq!(log.messages("secrets not refreshed").len(), 1);
     assert_eq!(ask().await.0, 200);
     assert_eq!(log.metric(Metric::SecretsStale), 1, "not asked again at once");
-    app.clock.advance_seconds(3_200);
-    assert_eq!(ask().await.0, 200, "an hour is not over");
-    app.clock.advance_seconds(1);
+    app.clock.advance_seconds(3_439);
+    assert_eq!(ask().await.0, 200, "an hour beyond four fifths of their time is not over");
+    app.clock.advance_seconds(122);
     let (status, problem) = ask().await;
     assert_eq!((status, &problem["code"]), (503, &json!("service_unavailable")));
     vault.bring_back().await;
@@ -282,17 +282,18 @@ async fn a_secret_that_cannot_be_used_changes_nothing() {
     let vault = Vault::of(&app).await;
     vault.sign_with(&["a"]).await;
     let live = vault.start(&app, accounts::FUNCTION, accounts::build, "300").await;
-    let token = token(&app, "a", user.id, session);
     for (text, message) in [
         ("no JSON at all: hunter2".to_owned(), "secrets not refreshed"),
         (json!({"MONGODB_URI": "hunter2", "JWT_KEYS": "hunter2"}).to_string(), "secrets refused"),
     ] {
         vault.put(text).await;
-        app.clock.advance_seconds(361);
-        assert_eq!(get(&live, "/api/v1/accounts", &token).await, 200);
-        assert_eq!(log.messages(message).len(), 1, "{}", log.text());
+        for told in [1, 2] {
+            app.clock.advance_seconds(361);
+            assert_eq!(get(&live, "/api/v1/accounts", &token(&app, "a", user.id, session)).await, 200);
+            assert_eq!(log.messages(message).len(), told, "{}", log.text());
+        }
     }
-    assert_eq!(log.metric(Metric::SecretsStale), 2);
+    assert_eq!(log.metric(Metric::SecretsStale), 4);
     assert!(!log.text().contains("hunter2"));
 }
 

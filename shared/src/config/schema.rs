@@ -169,7 +169,7 @@ schema! {
 
     secrets_id: "SECRETS_ID", Every, Kind::List { of: "ids or ARNs" },
         "Secrets of AWS Secrets Manager, each a flat JSON object of variable names; a later one wins, and all win over the environment. Unset: the environment holds them.";
-    secrets_ttl_seconds: "SECRETS_TTL_SECONDS", Every, number(300, 1, DAY, "s"),
+    secrets_ttl_seconds: "SECRETS_TTL_SECONDS", Every, number(300, 1, 3_600, "s"),
         "How long secrets are used before they are read again, give or take 20 % by chance.";
     aws_region: "AWS_REGION", AwsSdk, text(""), "The region of Secrets Manager; Lambda sets it.", optional;
     aws_endpoint_url: "AWS_ENDPOINT_URL", AwsSdk, text(""), "Another endpoint for the AWS APIs, for tests.", optional;
