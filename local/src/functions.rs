@@ -12,6 +12,7 @@ use serde_json::Value;
 use shared::boot::Boot;
 use shared::clock::Clock;
 use shared::config::{Config, Need};
+use shared::edge::event::Door;
 
 use crate::template::Function;
 use crate::workspace::Variables;
@@ -89,8 +90,8 @@ fn invocation(
     router: Router,
     event: LambdaEvent<LambdaRequest>,
 ) -> impl Future<Output = Result<Vec<u8>, String>> + Send + 'static {
-    let mut adapter: Adapter<'static, axum::response::Response, Router> = Adapter::from(router);
-    let answer = adapter.call(event);
+    let adapter: Adapter<'static, axum::response::Response, Router> = Adapter::from(router);
+    let answer = Door(adapter).call(event);
     async move {
         let answer = match answer.await {
             Ok(answer) => answer,

@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use axum::Router;
+use lambda_http::Adapter;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, LoggingConfig};
 use crate::edge::cursor::Cursors;
+use crate::edge::event::Door;
 use crate::edge::{Function, Problem, ProblemType, Scope};
 use crate::live::Live;
 use crate::rate_limit::LocalLogs;
@@ -168,9 +170,10 @@ pub async fn run(function: Function, build: fn(&Boot) -> Router) -> Result<(), l
         tracing::info!(message = "shutdown", service, step = "closed");
     })
     .await;
-    lambda_http::run(tower::service_fn(move |request| {
+    let answers = tower::service_fn(move |request| {
         let live = live.clone();
         async move { Ok::<_, std::convert::Infallible>(live.answer(request).await) }
-    }))
-    .await
+    });
+    let adapter: Adapter<'static, axum::response::Response, _> = Adapter::from(answers);
+    lambda_runtime::run(Door(adapter)).await
 }

@@ -229,7 +229,7 @@ impl TestApp {
     /// Hands an event of any kind to a function.
     pub async fn invoke(&self, function: &str, event: &str) -> Answer {
         let function = self.functions.iter().find(|mounted| mounted.name == function).expect("a function");
-        let request = lambda_http::request::from_str(event).expect("an event that lambda_http reads");
+        let request = shared::edge::event::read(event).expect("an event is JSON");
         let response = function.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes();

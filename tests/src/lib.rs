@@ -10,6 +10,7 @@
 )]
 
 pub mod app;
+pub mod fuzz;
 pub mod log;
 pub mod openapi;
 pub mod proxy;

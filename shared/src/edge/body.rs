@@ -1,4 +1,4 @@
-//! Parses a JSON body into a type, in the order that the contract names: content type 415, syntax and unknown fields
+//! Parses a JSON body into a type, in the order that the contract names: content type and coding 415, syntax and unknown fields
 //! 400, then every wrong, missing or bad value at once, 422. Must never leave a partial effect: parsing comes first.
 
 use axum::body::Bytes;
@@ -265,6 +265,7 @@ impl<S: Send + Sync, T: JsonBody> FromRequest<S> for Body<T> {
         if !is_json(request.headers(), merge_patch) {
             return Err(Problem::new(ProblemType::UnsupportedMediaType));
         }
+        refuse_coding(request.headers())?;
         let raw = read_bytes(request).await?;
         Ok(Self { value: parse(&raw)?, raw })
     }
@@ -278,12 +279,16 @@ impl<S: Send + Sync, T: JsonBody> FromRequest<S> for OptionalBody<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let json = is_json(request.headers(), false);
-        let raw = read_bytes(request).await?;
-        match (raw.is_empty(), json) {
-            (true, _) => Ok(Self(parse(b"{}")?)),
-            (false, true) => Ok(Self(parse(&raw)?)),
-            (false, false) => Err(Problem::new(ProblemType::UnsupportedMediaType)),
+        let coding = refuse_coding(request.headers());
+        let raw = read_bytes(request).await;
+        if raw.as_ref().is_ok_and(Bytes::is_empty) {
+            return Ok(Self(parse(b"{}")?));
         }
+        if !json {
+            return Err(Problem::new(ProblemType::UnsupportedMediaType));
+        }
+        coding?;
+        Ok(Self(parse(&raw?)?))
     }
 }
 
@@ -296,6 +301,17 @@ async fn read_bytes(request: Request) -> Result<Bytes, Problem> {
         }
         Err(_) => Err(Problem::new(ProblemType::InvalidJson).detail("the body could not be read")),
     }
+}
+
+/// A compressed body is never unpacked: a few bytes of it may stand for any number.
+fn refuse_coding(headers: &http::HeaderMap) -> Result<(), Problem> {
+    let plain = |coding: &str| matches!(coding.trim().to_ascii_lowercase().as_str(), "" | "identity");
+    let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
+    if values.all(|value| value.to_str().is_ok_and(|list| list.split(',').all(plain))) {
+        return Ok(());
+    }
+    let problem = Problem::new(ProblemType::UnsupportedMediaType);
+    Err(Problem { coding: true, ..problem }.detail("the body must come without a content coding"))
 }
 
 fn is_json(headers: &http::HeaderMap, merge_patch: bool) -> bool {

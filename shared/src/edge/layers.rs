@@ -515,6 +515,10 @@ fn render_problem(response: Response, scope: &Scope) -> Response {
     if let Some(allow) = &problem.allow {
         set(headers, "allow", allow);
     }
+    if problem.coding {
+        // RFC 7694: it tells a refused coding from a refused type, and stands with no other 415.
+        set(headers, "accept-encoding", "identity");
+    }
     if problem.kind == ProblemType::Unauthenticated {
         set(headers, "www-authenticate", "Bearer");
     }

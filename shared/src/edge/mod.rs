@@ -1,4 +1,4 @@
-//! The HTTP door of every function: [`layers`] wraps its router; [`body`], [`query`], [`path`] and [`precondition`] parse what comes in,
+//! The HTTP door of every function: [`event`] makes requests of events; [`layers`] wraps its router; [`body`], [`query`], [`path`] and [`precondition`] parse what comes in,
 //! [`respond`] shapes what goes out, [`problem`] is the one place that turns an error into a status.
 //!
 //! Must never know a rule about money or a collection's name.
@@ -6,6 +6,7 @@
 pub mod amount;
 pub mod body;
 pub mod cursor;
+pub mod event;
 pub mod json;
 pub mod layers;
 pub mod path;

@@ -5,51 +5,78 @@ use http::request::Parts;
 
 use super::problem::{Problem, ProblemType};
 
-/// The tags of `If-Match`, or none where the request has no condition.
+/// One entity tag of the header.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IfMatch(Option<Vec<String>>);
+enum Tag {
+    Strong(String),
+    /// It is well-formed and never matches.
+    Weak,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Condition {
+    /// `*`: whatever the tag is.
+    Any,
+    OneOf(Vec<Tag>),
+}
+
+/// The condition of `If-Match`, or none where the request has no such header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IfMatch(Option<Condition>);
 
 impl IfMatch {
     /// Whether a resource with this tag may be changed.
     pub fn allows(&self, tag: &str) -> bool {
         match &self.0 {
-            None => true,
-            Some(tags) => tags.iter().any(|known| known == tag || known == "*"),
+            None | Some(Condition::Any) => true,
+            Some(Condition::OneOf(tags)) => {
+                tags.iter().any(|known| matches!(known, Tag::Strong(known) if known == tag))
+            }
         }
     }
+}
 
-    fn parse(text: &str) -> Option<Vec<String>> {
+impl Condition {
+    fn parse(text: &str) -> Option<Self> {
         if text.trim() == "*" {
-            return Some(vec!["*".to_owned()]);
+            return Some(Self::Any);
         }
-        text.split(',')
-            .map(|tag| {
-                let tag = tag.trim();
-                // A weak tag is well-formed and never matches: it keeps its prefix.
-                let quoted = tag.strip_prefix("W/").unwrap_or(tag);
-                let inside = quoted.strip_prefix('"')?.strip_suffix('"')?;
-                let valid = !inside.contains('"');
-                valid.then(|| if tag.starts_with("W/") { tag.to_owned() } else { inside.to_owned() })
-            })
-            .collect()
+        let mut tags = Vec::new();
+        let mut rest = text;
+        loop {
+            // A list may have empty elements (RFC 9110, 5.6.1); a tag may hold a comma.
+            rest = rest.trim_start_matches([' ', '\t', ',']);
+            if rest.is_empty() {
+                return Some(Self::OneOf(tags)).filter(|_| text.contains('"'));
+            }
+            let (weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |quoted| (true, quoted));
+            let (inside, after) = quoted.strip_prefix('"')?.split_once('"')?;
+            if inside.contains([' ', '\t']) {
+                return None;
+            }
+            tags.push(if weak { Tag::Weak } else { Tag::Strong(inside.to_owned()) });
+            rest = after.trim_start_matches([' ', '\t']);
+            if !rest.is_empty() && !rest.starts_with(',') {
+                return None;
+            }
+        }
     }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let values: Vec<_> = parts.headers.get_all(http::header::IF_MATCH).iter().collect();
-        if values.is_empty() {
-            return Ok(Self(None));
+        let lines: Option<Vec<&str>> =
+            parts.headers.get_all(http::header::IF_MATCH).iter().map(|value| value.to_str().ok()).collect();
+        match lines {
+            Some(lines) if lines.is_empty() => Ok(Self(None)),
+            // Several lines are one list.
+            lines => match lines.and_then(|lines| Condition::parse(&lines.join(","))) {
+                Some(condition) => Ok(Self(Some(condition))),
+                None => Err(Problem::new(ProblemType::InvalidHeader)
+                    .detail("If-Match must hold quoted entity tags, or one star")),
+            },
         }
-        let mut tags = Vec::new();
-        for value in values {
-            let parsed = value.to_str().ok().and_then(Self::parse);
-            tags.extend(parsed.ok_or_else(|| {
-                Problem::new(ProblemType::InvalidHeader).detail("If-Match must hold quoted entity tags")
-            })?);
-        }
-        Ok(Self(Some(tags)))
     }
 }
 
@@ -57,14 +84,48 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
 mod tests {
     use super::*;
 
+    fn condition(text: &str) -> IfMatch {
+        IfMatch(Some(Condition::parse(text).unwrap_or_else(|| panic!("{text} is well-formed"))))
+    }
+
     #[test]
     fn only_the_same_strong_tag_or_a_star_allows() {
-        let condition = |text: &str| IfMatch(IfMatch::parse(text));
         assert!(IfMatch(None).allows("3"));
-        assert!(condition("\"2\", \"3\"").allows("3"));
-        assert!(condition("*").allows("3"));
-        assert!(!condition("\"2\"").allows("3"));
-        assert!(!condition("W/\"3\"").allows("3"));
-        assert_eq!(IfMatch::parse("3"), None);
+        for allowing in ["\"3\"", "\"2\", \"3\"", "\"2\",\"3\"", "*", " * ", "W/\"3\", \"3\"", ",\"3\",,"] {
+            assert!(condition(allowing).allows("3"), "{allowing}");
+        }
+        for refusing in ["\"2\"", "W/\"3\"", "\"\"", "\"2,3\"", "\"w/3\"", "\"-3\""] {
+            assert!(!condition(refusing).allows("3"), "{refusing}");
+        }
+    }
+
+    #[test]
+    fn a_star_in_quotes_is_a_tag_like_any_other() {
+        assert!(!condition("\"*\"").allows("3"));
+        assert!(!condition("\"2\", \"*\"").allows("3"));
+        assert!(!condition("W/\"*\"").allows("3"));
+    }
+
+    #[test]
+    fn what_is_no_list_of_tags_is_no_condition() {
+        let malformed = [
+            "",
+            " ",
+            ",",
+            "3",
+            "\"",
+            "\"3",
+            "3\"",
+            "\"3\" \"4\"",
+            "\"3\"x",
+            "*, \"3\"",
+            "**",
+            "w/\"3\"",
+            "\"a b\"",
+            "W/",
+        ];
+        for text in malformed {
+            assert_eq!(Condition::parse(text), None, "{text}");
+        }
     }
 }

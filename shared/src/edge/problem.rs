@@ -92,6 +92,8 @@ pub struct Problem {
     /// Whole seconds.
     pub retry_after: Option<u64>,
     pub(crate) allow: Option<String>,
+    /// It was the content coding that was not taken, and not the media type.
+    pub(crate) coding: bool,
     pub(crate) cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -100,7 +102,7 @@ impl Problem {
         // A dependency that is away may be back in a second; the client's back-off does the rest.
         let retry_after =
             matches!(kind, ProblemType::Unavailable | ProblemType::DeadlineExceeded).then_some(1);
-        Self { kind, detail: None, errors: Vec::new(), retry_after, allow: None, cause: None }
+        Self { kind, detail: None, errors: Vec::new(), retry_after, allow: None, coding: false, cause: None }
     }
 
     pub fn detail(mut self, detail: impl Into<String>) -> Self {

@@ -6,13 +6,14 @@ use std::io::Read;
 use lambda_http::tower::ServiceExt;
 use shared::boot::Boot;
 use shared::config::{Config, environment};
+use shared::edge::event;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let mut event = String::new();
     std::io::stdin().read_to_string(&mut event)?;
     let boot = Boot::new(Config::load(&environment(), transactions::FUNCTION.needs)?);
-    let request = lambda_http::request::from_str(&event)?;
+    let request = event::read(&event)?;
     let response = transactions::build(&boot).oneshot(request).await?;
     #[expect(clippy::print_stdout, reason = "its only output")]
     {
