@@ -1,7 +1,8 @@
 # The index of commands. Logic is in `local` (Rust); here is only what calls it.
 #
 # Variables: PORT (3000), FRESH=1 (run: start empty), FN and EVENT (invoke), PROFILE (build: lambda, release or dev),
-# ARCH (build: x86_64 or arm64), TESTS (test: which, as cargo-nextest or cargo test filters them).
+# ARCH (build: x86_64 or arm64), TESTS (test: which, as cargo-nextest or cargo test filters them), PARSER and SECONDS (fuzz:
+# which folder of tests/corpus, all unless said; for how long each).
 
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
@@ -16,6 +17,8 @@ ARCH ?= x86_64
 FN ?= health
 EVENT ?= events/$(FN).get.json
 TESTS ?=
+PARSER ?=
+SECONDS ?= 60
 export PORT
 
 # Variables of the command line, as FRESH=1 or RATE_LIMIT_GENERAL_MAX=1000, are in the environment of what is started.
@@ -32,7 +35,7 @@ need = $(if $(shell command -v $(1)),,$(error $(1) is missing: $(2)))
 rust = $(call need,cargo,install Rust with rustup and run this again) $(call need,cc,install a C compiler (Debian: apt install gcc))
 python = $(call need,python3,install it (Debian: apt install python3 python3-pip python3-venv))
 
-.PHONY: help run demo test check lint fmt docs config-check bench build lambda-local invoke migrate lint-template clean local
+.PHONY: help run demo test fuzz check lint fmt docs config-check bench build lambda-local invoke migrate lint-template clean local
 
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +57,16 @@ test: ## Every test, against a MongoDB and a Redis of its own (TESTS=filter: som
 	@$(MAKE) build PROFILE=release
 	@$(LOCAL) with-servers -- cargo $(if $(NEXTEST),nextest run,test --lib --bins --tests) $(LOCKED) --workspace $(TESTS)
 	$(if $(TESTS),,@cargo test $(LOCKED) -p finance --doc)
+
+# What the fuzzer learns is kept in .local; an input that broke a law goes to tests/corpus by hand, with the mending. It needs
+# no sanitizer, and so no nightly Rust: the code has no unsafe block.
+fuzz: ## Fuzz the parsers of tests/corpus, each for a while (PARSER=money SECONDS=60)
+	@$(rust) $(call need,cargo-fuzz,cargo install --locked cargo-fuzz brings it) $(call need,c++,install a C++ compiler (Debian: apt install g++))
+	@for parser in $(or $(PARSER),$(notdir $(wildcard tests/corpus/*))); do \
+	  echo "$$parser, for $(SECONDS) s"; mkdir -p .local/fuzz/$$parser || exit 1; \
+	  CARGO_TARGET_DIR=$(TARGET)/fuzz cargo fuzz run -s none $$parser .local/fuzz/$$parser tests/corpus/$$parser \
+	    -- -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048 || exit 1; \
+	done
 
 check: lint test ## What CI does
 

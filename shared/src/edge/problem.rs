@@ -47,7 +47,7 @@ problem_types! {
     NotDeleted = "not_deleted", 409, "The transaction is not deleted";
     StaleVersion = "stale_version", 412, "The resource has changed since";
     BodyTooLarge = "body_too_large", 413, "The body is larger than this route takes";
-    UnsupportedMediaType = "unsupported_media_type", 415, "The content type is not application/json";
+    UnsupportedMediaType = "unsupported_media_type", 415, "The body is not plain application/json";
     InvalidFields = "invalid_fields", 422, "Some values are not valid";
     InvalidText = "invalid_text", 422, "Some text holds control characters";
     PasswordTooCommon = "password_too_common", 422, "The password is among those that are tried first";
