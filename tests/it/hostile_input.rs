@@ -243,7 +243,7 @@ async fn no_number_beyond_its_range_is_taken_in_any_field() {
     let digits = "9".repeat(401);
     let mut tried = 0;
     for write in scene.writes() {
-        for (field, _) in write.fields() {
+        for (field, schema) in write.fields() {
             for number in NUMBERS.iter().copied().chain([digits.as_str()]) {
                 for value in
                     [number.to_owned(), format!("[{number}]"), format!("{{\"amountMinor\":{number}}}")]

@@ -3,8 +3,7 @@
 
 use std::collections::HashMap;
 
-use shared::config::schema::{NOT_YET, SCHEMA};
-use shared::config::{AppEnv, Config, Need, Severity, redact};
+use shared::config::{AppEnv, Config, NOT_YET, Need, SCHEMA, Severity, redact};
 
 /// No text of the service contains it.
 const CANARY: &str = "q7x9canary";
