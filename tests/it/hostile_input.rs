@@ -245,9 +245,14 @@ async fn no_number_beyond_its_range_is_taken_in_any_field() {
     for write in scene.writes() {
         for (field, schema) in write.fields() {
             for number in NUMBERS.iter().copied().chain([digits.as_str()]) {
-                for value in
-                    [number.to_owned(), format!("[{number}]"), format!("{{\"amountMinor\":{number}}}")]
-                {
+                let amount = format!("{{\"amountMinor\":{number}}}");
+                let kind = schema["anyOf"].get(0).unwrap_or(schema)["type"].as_str();
+                let values = match kind {
+                    Some("object") => vec![number.to_owned(), amount],
+                    Some("array") => vec![number.to_owned(), format!("[{number}]"), format!("[{amount}]")],
+                    _ => vec![number.to_owned()],
+                };
+                for value in values {
                     // What else must be there is, so that nothing keeps the number from being looked at.
                     let others = scene.companions(&write, field);
                     let body = format!("{{{others}\"{field}\":{value}}}");
@@ -265,7 +270,7 @@ async fn no_number_beyond_its_range_is_taken_in_any_field() {
             }
         }
     }
-    assert!(tried > 2_000, "{tried}");
+    assert!(tried > 1_000, "{tried}");
     scene.assert_nothing_happened(&before).await;
 }
 
@@ -513,7 +518,7 @@ fn choice() -> impl Strategy<Value = Choice> {
 
 /// The most fields that a body has.
 const FIELDS_MAX: usize = 24;
-const CASES: u32 = 400;
+const CASES: u32 = 250;
 
 impl Scene {
     /// A value of the schema; by the field's name where the schema leaves too much open.
@@ -605,6 +610,6 @@ fn random_bodies_on_every_write_are_taken_whole_or_refused_without_effect() {
     }
     let statuses = statuses.into_inner();
     let taken: u32 = statuses.iter().filter(|(status, _)| **status < 300).map(|(_, count)| count).sum();
-    assert!(taken >= CASES / 20 && taken <= CASES / 2, "both are met: {statuses:?}");
+    assert!((CASES / 20..=CASES / 2).contains(&taken), "both are met: {statuses:?}");
     runtime.block_on(scene.app.assert_ledger_sound(&scene.user));
 }

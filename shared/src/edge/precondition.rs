@@ -37,28 +37,35 @@ impl IfMatch {
 }
 
 impl Condition {
-    fn parse(text: &str) -> Option<Self> {
-        if text.trim() == "*" {
+    /// The header's lines. Each is a list of its own: no tag begins in one and ends in the next.
+    fn parse(lines: &[&str]) -> Option<Self> {
+        if matches!(lines, [line] if line.trim() == "*") {
             return Some(Self::Any);
         }
-        let mut tags = Vec::new();
-        let mut rest = text;
-        loop {
-            // A list may have empty elements (RFC 9110, 5.6.1); a tag may hold a comma.
-            rest = rest.trim_start_matches([' ', '\t', ',']);
-            if rest.is_empty() {
-                return Some(Self::OneOf(tags)).filter(|_| text.contains('"'));
-            }
-            let (weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |quoted| (true, quoted));
-            let (inside, after) = quoted.strip_prefix('"')?.split_once('"')?;
-            if inside.contains([' ', '\t']) {
-                return None;
-            }
-            tags.push(if weak { Tag::Weak } else { Tag::Strong(inside.to_owned()) });
-            rest = after.trim_start_matches([' ', '\t']);
-            if !rest.is_empty() && !rest.starts_with(',') {
-                return None;
-            }
+        let lists: Option<Vec<Vec<Tag>>> = lines.iter().map(|line| tags(line)).collect();
+        Some(Self::OneOf(lists?.concat())).filter(|condition| *condition != Self::OneOf(Vec::new()))
+    }
+}
+
+/// The tags of one list, which may be none.
+fn tags(list: &str) -> Option<Vec<Tag>> {
+    let mut tags = Vec::new();
+    let mut rest = list;
+    loop {
+        // A list may have empty elements (RFC 9110, 5.6.1); a tag may hold a comma.
+        rest = rest.trim_start_matches([' ', '\t', ',']);
+        if rest.is_empty() {
+            return Some(tags);
+        }
+        let (weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |quoted| (true, quoted));
+        let (inside, after) = quoted.strip_prefix('"')?.split_once('"')?;
+        if inside.contains([' ', '\t']) {
+            return None;
+        }
+        tags.push(if weak { Tag::Weak } else { Tag::Strong(inside.to_owned()) });
+        rest = after.trim_start_matches([' ', '\t']);
+        if !rest.is_empty() && !rest.starts_with(',') {
+            return None;
         }
     }
 }
@@ -70,8 +77,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
             parts.headers.get_all(http::header::IF_MATCH).iter().map(|value| value.to_str().ok()).collect();
         match lines {
             Some(lines) if lines.is_empty() => Ok(Self(None)),
-            // Several lines are one list.
-            lines => match lines.and_then(|lines| Condition::parse(&lines.join(","))) {
+            lines => match lines.and_then(|lines| Condition::parse(&lines)) {
                 Some(condition) => Ok(Self(Some(condition))),
                 None => Err(Problem::new(ProblemType::InvalidHeader)
                     .detail("If-Match must hold quoted entity tags, or one star")),
@@ -85,7 +91,7 @@ mod tests {
     use super::*;
 
     fn condition(text: &str) -> IfMatch {
-        IfMatch(Some(Condition::parse(text).unwrap_or_else(|| panic!("{text} is well-formed"))))
+        IfMatch(Some(Condition::parse(&[text]).unwrap_or_else(|| panic!("{text} is well-formed"))))
     }
 
     #[test]
@@ -125,7 +131,17 @@ mod tests {
             "W/",
         ];
         for text in malformed {
-            assert_eq!(Condition::parse(text), None, "{text}");
+            assert_eq!(Condition::parse(&[text]), None, "{text}");
         }
+    }
+
+    #[test]
+    fn several_lines_are_several_lists() {
+        let lines = |lines: &[&str]| Condition::parse(lines).map(|condition| IfMatch(Some(condition)));
+        assert!(lines(&["\"2\"", "\"3\""]).is_some_and(|condition| condition.allows("3")));
+        assert!(lines(&["\"3\"", ""]).is_some_and(|condition| condition.allows("3")));
+        assert_eq!(lines(&["*", "\"3\""]), None);
+        // The comma between two lines is no tag.
+        assert_eq!(lines(&["\"", "\""]), None);
     }
 }
