@@ -1,67 +1,36 @@
-//! Processes that are killed in the midst of a write: at each command that it sends to MongoDB, before the command arrives
-//! and after it was carried out. Whatever the moment, the write is whole or absent, the totals equal a recomputation, and
-//! the retried request has one effect.
+//! Processes that are killed in the midst of a write, of every operation that writes: at each command that it sends to
+//! MongoDB, before the command arrives and after it was carried out. Whatever the moment, the write is whole or absent, the
+//! totals equal a recomputation, and the retried request has one effect. `FAULTS=all` tries every command; otherwise those
+//! in the middle and at the end, where a transaction is open and where it is committed.
 
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::json;
-use tests::app::{Answer, TestApp, User};
+use futures_util::{StreamExt, stream};
+use mongodb::bson::{self, doc};
+use serde_json::Value;
+use shared::edge::RouteInfo;
+use shared::store::indexes;
+use tests::app::{Answer, TestApp};
 use tests::proxy::{Proxy, Stop};
+use tests::requests::{self, Ready};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
-/// A write that is tried: what comes before it, and the request itself.
-#[derive(Clone, Copy, Debug)]
-enum Write {
-    Create,
-    Update,
-    Delete,
-    Restore,
+/// Processes at once.
+const SIDE_BY_SIDE: usize = 16;
+
+/// A write that is tried, in a database that other users share.
+struct Scene<'a> {
+    app: &'a TestApp,
+    ready: Ready,
 }
 
-struct Scene {
-    app: TestApp,
-    user: User,
-    event: String,
+async fn scene<'a>(app: &'a TestApp, route: &RouteInfo) -> Scene<'a> {
+    Scene { app, ready: requests::ready(app, route, "killed-in-its-midst").await }
 }
 
-/// A user with two accounts, a split expense and a transfer, and the event of the write.
-async fn scene(write: Write) -> Scene {
-    let app = TestApp::start().await;
-    let user = app.register().await;
-    let savings = json!({"name": "Savings", "type": "savings", "openingBalance": {"amount": "10.00"},
-        "openingDate": "2026-01-01"});
-    let savings = app.post(&user, "/accounts", &savings).await.json["id"].clone();
-    let categories = app.get(&user, "/categories").await.json["items"].clone();
-    let category = |name: &str| {
-        let found = categories.as_array().unwrap().iter().find(|category| category["name"] == name);
-        found.unwrap()["id"].clone()
-    };
-    let split = json!({"type": "expense", "amount": "30.00", "date": "2026-03-05", "description": "Market", "splits": [
-        {"categoryId": category("Food & Dining"), "amount": "10.00"},
-        {"categoryId": category("Shopping"), "amount": "20.00"}]});
-    let id = app.post(&user, "/transactions", &split).await.json["id"].as_str().unwrap().to_owned();
-    let transfer = json!({"type": "transfer", "amount": "5.00", "date": "2026-03-06", "description": "Save",
-        "transferAccountId": savings});
-    let (method, path, body) = match write {
-        Write::Create => ("POST", "/transactions".to_owned(), Some(transfer)),
-        Write::Update => {
-            let patch = json!({"amount": "7.00", "splits": null, "categoryId": category("Housing"), "date": "2026-04-01"});
-            ("PATCH", format!("/transactions/{id}"), Some(patch))
-        }
-        Write::Delete => ("DELETE", format!("/transactions/{id}"), None),
-        Write::Restore => {
-            assert_eq!(app.delete(&user, &format!("/transactions/{id}")).await.status, 204);
-            ("POST", format!("/transactions/{id}/restore"), None)
-        }
-    };
-    let headers = if method == "POST" { vec![("idempotency-key", "crash")] } else { Vec::new() };
-    let event = app.event(&user, method, &path, &headers, body.as_ref());
-    Scene { app, user, event }
-}
-
-impl Scene {
+impl Scene<'_> {
     /// Starts the process that writes, its MongoDB behind the proxy.
     async fn writer(&self, proxy: &Proxy) -> Child {
         let uri =
@@ -76,12 +45,20 @@ impl Scene {
             .spawn()
             .unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(self.event.as_bytes()).await.unwrap();
+        stdin.write_all(self.ready.event.as_bytes()).await.unwrap();
         child
     }
 
+    async fn state(&self) -> Value {
+        self.ready.state(self.app).await
+    }
+
+    /// Of a user who is erased, what is not removed yet is in no order.
     async fn assert_sound(&self, when: &str) {
-        let audit = self.app.store(Duration::from_secs(20)).audit(self.user.id).await.unwrap();
+        if self.ready.operation == "erase_me" && self.state().await == requests::no_session() {
+            return;
+        }
+        let audit = self.app.store(Duration::from_secs(20)).audit(self.ready.user.id).await.unwrap();
         assert_eq!(audit.differences, Vec::<String>::new(), "{when}");
     }
 
@@ -90,7 +67,7 @@ impl Scene {
     async fn retried(&self) -> Answer {
         let until = tokio::time::Instant::now() + Duration::from_secs(30);
         loop {
-            let answer = self.app.send(&self.event).await;
+            let answer = self.app.send(&self.ready.event).await;
             let told_to_wait = answer.code() == "idempotency_in_progress" || answer.status == 503;
             if !told_to_wait || tokio::time::Instant::now() > until {
                 return answer;
@@ -100,68 +77,101 @@ impl Scene {
         }
     }
 
-    /// The user's transactions, without what a retry may change.
-    async fn transactions(&self) -> Vec<(String, String)> {
-        let items = self.app.get(&self.user, "/transactions").await.json["items"].clone();
-        let kept = |item: &serde_json::Value| (item["description"].to_string(), item["amount"].to_string());
-        let mut kept: Vec<_> = items.as_array().unwrap().iter().map(kept).collect();
-        kept.sort();
-        kept
+    /// What the next start of the service takes up, and what must then be left of an erased user: nothing.
+    async fn assert_nothing_is_left(&self, when: &str) {
+        indexes::migrate(&self.app.boot.mongo().unwrap()).await.unwrap();
+        let database = self.app.database().await;
+        let user = bson::Uuid::from_bytes(self.ready.user.id.uuid().into_bytes());
+        for name in database.list_collection_names().await.unwrap() {
+            let of_theirs = doc! {"$or": [{"userId": user}, {"_id": user}]};
+            let left = database.collection::<bson::Document>(&name).count_documents(of_theirs).await;
+            assert_eq!(left.unwrap(), 0, "{when}: {name}");
+        }
     }
 }
 
 /// How many commands the write sends when nobody kills it, and what it leaves.
-async fn undisturbed(write: Write) -> (usize, Vec<(String, String)>) {
-    let scene = scene(write).await;
-    let proxy = Proxy::start(scene.app.mongodb_address(), Stop::Never).await.unwrap();
+async fn undisturbed(app: &TestApp, route: &RouteInfo) -> (usize, Value) {
+    let scene = scene(app, route).await;
+    let proxy = Proxy::start(app.mongodb_address(), Stop::Never).await.unwrap();
     let output = scene.writer(&proxy).await.wait_with_output().await.unwrap();
     let status = String::from_utf8(output.stdout).unwrap();
-    assert!(status.trim().starts_with('2'), "{write:?} answers {status}");
-    scene.assert_sound("undisturbed").await;
-    (proxy.commands(), scene.transactions().await)
+    assert_eq!(status.trim(), scene.ready.success.to_string(), "{}", route.operation);
+    scene.assert_sound(route.operation).await;
+    (proxy.commands(), scene.state().await)
 }
 
-async fn killed(write: Write, stop: Stop, whole: &[(String, String)]) {
-    let scene = scene(write).await;
-    let before = scene.transactions().await;
-    let proxy = Proxy::start(scene.app.mongodb_address(), stop).await.unwrap();
+async fn killed(app: &TestApp, route: &RouteInfo, stop: Stop, whole: &Value) {
+    let scene = scene(app, route).await;
+    let before = scene.state().await;
+    let proxy = Proxy::start(app.mongodb_address(), stop).await.unwrap();
     let mut child = scene.writer(&proxy).await;
-    tokio::time::timeout(Duration::from_secs(20), proxy.stopped()).await.expect("the command comes");
+    let when = format!("{} killed {stop:?}", route.operation);
+    let stopped = tokio::time::timeout(Duration::from_secs(20), proxy.stopped()).await;
+    assert!(stopped.is_ok(), "{when}: the command does not come");
     child.kill().await.unwrap();
-    let when = format!("{write:?} killed {stop:?}");
     scene.assert_sound(&when).await;
-    let after = scene.transactions().await;
-    assert!(after == before || after == whole, "{when}: {after:?} is neither {before:?} nor {whole:?}");
+    let after = scene.state().await;
+    assert!(after == before || after == *whole, "{when}: {after} is neither {before} nor {whole}");
     let retried = scene.retried().await;
-    let done = retried.status < 300 || (matches!(write, Write::Delete) && retried.status == 404);
-    assert!(done, "{when}: the retry answers {} {}", retried.status, retried.json);
-    assert_eq!(scene.transactions().await, whole, "{when}, then retried");
+    assert!(scene.ready.is_done(&retried), "{when}: the retry answers {} {}", retried.status, retried.json);
+    let (last, whole) = (scene.state().await, requests::settled(route.operation, whole));
+    assert_eq!(requests::settled(route.operation, &last), whole, "{when}, then retried");
     scene.assert_sound(&format!("{when}, then retried")).await;
+    if route.operation == "erase_me" {
+        scene.assert_nothing_is_left(&when).await;
+    }
 }
 
-async fn killed_everywhere(write: Write) {
-    let (commands, whole) = undisturbed(write).await;
-    assert!(commands >= 6, "{write:?} sends {commands} commands: the proxy sees them");
-    let stops = (0..commands).flat_map(|index| [Stop::Before(index), Stop::After(index)]);
-    futures_util::future::join_all(stops.map(|stop| killed(write, stop, &whole))).await;
+/// Which commands of `count` the process is killed at.
+fn stops(count: usize) -> Vec<Stop> {
+    let sample = [count / 2, count - 1];
+    let tried = |index: &usize| tests::tries_every_fault() || sample.contains(index);
+    (0..count).filter(tried).flat_map(|index| [Stop::Before(index), Stop::After(index)]).collect()
+}
+
+fn writes(app: &TestApp) -> Vec<(&'static str, RouteInfo)> {
+    app.operations().into_iter().filter(|(_, route)| route.method != http::Method::GET).collect()
+}
+
+async fn every_write_of(function: &str) {
+    // Every user of the test comes from an address of its own, and logs in more often than a person does.
+    let app = TestApp::with(&[("RATE_LIMIT_AUTH_MAX", "100000")]).await;
+    let mut cases = Vec::new();
+    for (_, route) in writes(&app).into_iter().filter(|(name, _)| *name == function) {
+        let (commands, whole) = undisturbed(&app, &route).await;
+        assert!(commands >= 3, "{} sends {commands} commands: the proxy sees them", route.operation);
+        cases.extend(stops(commands).into_iter().map(|stop| (route.clone(), stop, whole.clone())));
+    }
+    let app = &app;
+    let tried = cases.iter().map(|(route, stop, whole)| killed(app, route, *stop, whole));
+    stream::iter(tried).buffer_unordered(SIDE_BY_SIDE).collect::<Vec<()>>().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_create_that_is_killed_anywhere_is_whole_or_absent() {
-    killed_everywhere(Write::Create).await;
+async fn a_write_of_a_transaction_that_is_killed_anywhere_is_whole_or_absent() {
+    every_write_of("transactions").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_update_that_is_killed_anywhere_is_whole_or_absent() {
-    killed_everywhere(Write::Update).await;
+async fn a_write_of_an_account_that_is_killed_anywhere_is_whole_or_absent() {
+    every_write_of("accounts").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_delete_that_is_killed_anywhere_is_whole_or_absent() {
-    killed_everywhere(Write::Delete).await;
+async fn a_write_of_a_category_that_is_killed_anywhere_is_whole_or_absent() {
+    every_write_of("categories").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restore_that_is_killed_anywhere_is_whole_or_absent() {
-    killed_everywhere(Write::Restore).await;
+async fn a_write_of_a_user_that_is_killed_anywhere_is_whole_or_absent() {
+    every_write_of("auth").await;
+}
+
+#[tokio::test]
+async fn no_function_writes_without_being_killed() {
+    let app = TestApp::start().await;
+    let mut functions: Vec<&str> = writes(&app).into_iter().map(|(function, _)| function).collect();
+    functions.dedup();
+    assert_eq!(functions, ["auth", "accounts", "categories", "transactions"], "each has a test above");
 }

@@ -28,6 +28,11 @@ fn problems_md_is_what_the_code_says() {
 }
 
 #[test]
+fn degradation_md_is_what_the_fault_tests_hold() {
+    hold("docs/degradation.md", &crate::faults::degradation_md());
+}
+
+#[test]
 fn configuration_md_is_what_the_schema_says() {
     hold("docs/configuration.md", &configuration::document());
 }

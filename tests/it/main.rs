@@ -18,6 +18,7 @@ mod cors;
 mod crash;
 mod documents;
 mod edge;
+mod faults;
 mod financial_health;
 mod golden;
 mod health;

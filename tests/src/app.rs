@@ -164,6 +164,11 @@ impl TestApp {
         app
     }
 
+    /// The API on the databases that another process's test has made.
+    pub fn of_environment(variables: HashMap<String, String>) -> Self {
+        Self::mounted(variables, Clock::system())
+    }
+
     /// A second instance on the same databases, as another execution environment is.
     pub fn sibling(&self) -> Self {
         self.sibling_with(&[])
@@ -171,9 +176,14 @@ impl TestApp {
 
     /// A second instance with some variables changed.
     pub fn sibling_with(&self, changes: &[(&str, &str)]) -> Self {
+        self.sibling_with_clock(changes, self.clock.clone())
+    }
+
+    /// A second instance with some variables changed, on a clock of its own.
+    pub fn sibling_with_clock(&self, changes: &[(&str, &str)], clock: Clock) -> Self {
         let mut variables = self.variables.clone();
         variables.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        Self::mounted(variables, self.clock.clone())
+        Self::mounted(variables, clock)
     }
 
     /// The database behind the API, for what only a look into it shows.
@@ -196,10 +206,12 @@ impl TestApp {
 
     /// Where MongoDB listens, as host:port.
     pub fn mongodb_address(&self) -> String {
-        let uri = &self.variables["MONGODB_URI"];
-        let rest = uri.split("://").nth(1).unwrap_or_default();
-        let hosts = rest.split(['/', '?']).next().unwrap_or_default();
-        hosts.rsplit('@').next().and_then(|hosts| hosts.split(',').next()).unwrap_or_default().to_owned()
+        address_in(&self.variables["MONGODB_URI"])
+    }
+
+    /// Where Redis listens, as host:port.
+    pub fn redis_address(&self) -> String {
+        address_in(&self.variables["REDIS_URL"])
     }
 
     /// The stores, for a look behind the API.
@@ -347,6 +359,13 @@ impl TestApp {
         let audit = self.store(Duration::from_secs(20)).audit(user.id).await.expect("an audit");
         assert_eq!(audit.differences, Vec::<String>::new());
     }
+}
+
+/// The first host and port of a connection string.
+fn address_in(uri: &str) -> String {
+    let rest = uri.split("://").nth(1).unwrap_or_default();
+    let hosts = rest.split(['/', '?']).next().unwrap_or_default();
+    hosts.rsplit('@').next().and_then(|hosts| hosts.split(',').next()).unwrap_or_default().to_owned()
 }
 
 fn user_of(answer: &Answer, email: String, ip: String) -> User {

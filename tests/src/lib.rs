@@ -1,5 +1,5 @@
-//! What the tests share: the whole API in one process ([`app`]), a proxy that stops a process in the midst of a write
-//! ([`proxy`]), Lambda's Runtime API for one process ([`runtime_api`]), the log of a test ([`log`]), and the API's description ([`openapi`]).
+//! What the tests share: the whole API in one process ([`app`]), a proxy that brings every fault of a network and stops a
+//! process in the midst of a write ([`proxy`]), a valid request of every operation ([`requests`]), Lambda's Runtime API for one process ([`runtime_api`]), the log of a test ([`log`]), and the API's description ([`openapi`]).
 //! Must never be a dependency of what ships.
 
 #![allow(
@@ -14,6 +14,12 @@ pub mod fuzz;
 pub mod log;
 pub mod openapi;
 pub mod proxy;
+pub mod requests;
 pub mod runtime_api;
 
 pub use app::{Answer, Mounted, PASSWORD, TestApp, User, event, random_ip, random_name};
+
+/// Whether the fault suite tries everything (`FAULTS=all`, as `make test-faults` does) or a fixed sample of it.
+pub fn tries_every_fault() -> bool {
+    shared::config::environment().get("FAULTS").is_some_and(|faults| faults == "all")
+}

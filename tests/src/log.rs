@@ -52,6 +52,13 @@ impl Log {
         self.text().lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
     }
 
+    /// The lines that hold this text, as JSON.
+    pub fn lines_with(&self, text: &str) -> Vec<Value> {
+        let log = self.text();
+        let lines = log.lines().filter(|line| line.contains(text));
+        lines.map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+    }
+
     /// The lines with this message.
     pub fn messages(&self, message: &str) -> Vec<Value> {
         self.lines().into_iter().filter(|line| line["message"] == message).collect()

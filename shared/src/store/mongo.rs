@@ -1,9 +1,10 @@
 //! The MongoDB client of a process and its view for one request. Opens no socket before the first use; bounds every
 //! operation by the request's budget. An operation runs in a task of its own, so that a request that gives up does not
-//! leave a connection half-read.
+//! leave a connection half-read. After a silence it asks first whether its connections still live: Lambda freezes a
+//! process between two requests, and what the network drops meanwhile is dropped without a word.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mongodb::bson::{self, Document};
@@ -12,7 +13,8 @@ use mongodb::options::{
 };
 use mongodb::{Client, Collection, Database};
 use secrecy::ExposeSecret;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::StoreError;
@@ -29,17 +31,58 @@ pub struct Mongo {
 
 struct Inner {
     config: MongoConfig,
-    client: OnceCell<Client>,
+    client: Mutex<Option<Client>>,
+    heard: StdMutex<Option<Heard>>,
     clock: Clock,
 }
 
+/// When MongoDB last answered, by two clocks: a frozen process may have stopped one of them.
+#[derive(Clone, Copy)]
+struct Heard {
+    at: Instant,
+    at_ms: i64,
+}
+
+/// How long MongoDB is trusted to be there after it answered.
+const TRUSTED: Duration = Duration::from_secs(1);
+/// How long it may take to say that it still is. More than a slow network's, and less than a request has.
+const PROBE_TIME_MAX: Duration = Duration::from_millis(600);
+
 impl Mongo {
     pub fn new(config: &MongoConfig, clock: Clock) -> Self {
-        Self { inner: Arc::new(Inner { config: config.clone(), client: OnceCell::new(), clock }) }
+        let inner =
+            Inner { config: config.clone(), client: Mutex::default(), heard: StdMutex::default(), clock };
+        Self { inner: Arc::new(inner) }
     }
 
-    async fn client(&self) -> Result<&Client, StoreError> {
-        self.inner.client.get_or_try_init(|| async { connect(&self.inner.config).await }).await
+    /// The client. After a silence, one whose connections turn out to be dead is replaced: the driver itself would notice
+    /// with its next heartbeat only, and every request until then would wait in vain.
+    async fn client(&self) -> Result<Client, StoreError> {
+        let mut slot = self.inner.client.lock().await;
+        if let Some(client) = slot.as_ref() {
+            if self.heard_lately() || answers(client).await {
+                return Ok(client.clone());
+            }
+            tracing::warn!(message = "mongodb's connections are dead; making new ones");
+        }
+        let client = connect(&self.inner.config).await?;
+        // The old one is dropped, not shut down: its monitor ends what operations still wait on it.
+        *slot = Some(client.clone());
+        self.has_answered();
+        Ok(client)
+    }
+
+    fn heard_lately(&self) -> bool {
+        let heard = *self.inner.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.is_some_and(|heard| {
+            let wall_ms = self.inner.clock.now_ms().saturating_sub(heard.at_ms);
+            heard.at.elapsed() < TRUSTED && u128::from(wall_ms.unsigned_abs()) < TRUSTED.as_millis()
+        })
+    }
+
+    fn has_answered(&self) {
+        let heard = Heard { at: Instant::now(), at_ms: self.inner.clock.now_ms() };
+        *self.inner.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
     }
 
     /// This request's view.
@@ -81,8 +124,10 @@ impl Mongo {
 
     /// Closes the connections, if there are any.
     pub async fn shutdown(&self) {
-        if let Some(client) = self.inner.client.get() {
-            client.clone().shutdown().immediate(true).await;
+        // Who holds it is a request that is under way: the end of the process closes what it uses.
+        let Ok(mut slot) = self.inner.client.try_lock() else { return };
+        if let Some(client) = slot.take() {
+            client.shutdown().immediate(true).await;
         }
     }
 }
@@ -92,6 +137,12 @@ fn half_to_three_halves(pause: Duration) -> Duration {
     let mut random = [0u8; 2];
     crypto::fill_random(&mut random);
     (pause / 2).saturating_add(pause * u32::from(u16::from_le_bytes(random)) / 65_536)
+}
+
+/// Whether a connection still leads to a server. An error is an answer too: the driver has then dropped what is dead.
+async fn answers(client: &Client) -> bool {
+    let ping = async { client.database("admin").run_command(bson::doc! {"ping": 1}).await };
+    tokio::time::timeout(PROBE_TIME_MAX, ping).await.is_ok()
 }
 
 async fn connect(config: &MongoConfig) -> Result<Client, StoreError> {
@@ -140,11 +191,15 @@ impl Store {
     }
 
     pub(super) async fn client(&self) -> Result<Client, StoreError> {
-        self.mongo.client().await.cloned()
+        self.mongo.client().await
     }
 
     pub(super) async fn db(&self) -> Result<Database, StoreError> {
-        Ok(self.mongo.client().await?.database(&self.mongo.inner.config.database))
+        Ok(self.database_of(&self.client().await?))
+    }
+
+    pub(super) fn database_of(&self, client: &Client) -> Database {
+        client.database(&self.mongo.inner.config.database)
     }
 
     pub(super) async fn collection(&self, name: &str) -> Result<Collection<Document>, StoreError> {
@@ -158,8 +213,13 @@ impl Store {
         E: From<StoreError> + Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
-        match tokio::time::timeout_at(self.until.into(), tokio::spawn(work)).await {
-            Ok(Ok(result)) => result,
+        match tokio::time::timeout_at(self.until.into(), tokio::spawn(work.in_current_span())).await {
+            Ok(Ok(result)) => {
+                if result.is_ok() {
+                    self.mongo.has_answered();
+                }
+                result
+            }
             // The operation's task panicked: a bug of ours, for the edge's guard.
             Ok(Err(join)) if join.is_panic() => std::panic::resume_unwind(join.into_panic()),
             Ok(Err(_)) | Err(_) => Err(StoreError::TimedOut.into()),

@@ -1,7 +1,7 @@
 //! Redis for one process: one multiplexed connection, made when first used. All Redis work of a request shares a short
 //! time; after a time-out a breaker keeps requests from paying it again. Must never hold the only copy of anything.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
@@ -21,6 +21,8 @@ const BREAKER_JITTER_MS: u64 = 1000;
 pub enum RedisUnavailable {
     #[error("redis answered an error")]
     Failed(#[source] RedisError),
+    #[error("redis cannot be reached")]
+    Unreachable(#[source] RedisError),
     #[error("redis did not answer in time")]
     TimedOut,
     #[error("redis is being left alone after a time-out")]
@@ -36,7 +38,16 @@ struct Inner {
     client: Client,
     config: RedisConfig,
     manager: Mutex<Option<ConnectionManager>>,
-    open_until: Mutex<Option<Instant>>,
+    breaker: Mutex<Breaker>,
+}
+
+/// What the last attempts say of Redis.
+#[derive(Default)]
+struct Breaker {
+    /// Until then nobody asks; then one request tries, and the others go on without it until that one is answered.
+    open_until: Option<Instant>,
+    /// Told once when it went, and once when it came back.
+    away: bool,
 }
 
 impl Redis {
@@ -57,7 +68,7 @@ impl Redis {
             client: Client::open(info)?,
             config: config.clone(),
             manager: Mutex::default(),
-            open_until: Mutex::default(),
+            breaker: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -81,12 +92,11 @@ impl Redis {
     }
 
     fn breaker_is_open(&self) -> bool {
-        let mut until = self.inner.open_until.lock().unwrap_or_else(PoisonError::into_inner);
-        match *until {
+        let mut breaker = self.breaker();
+        match breaker.open_until {
             Some(at) if Instant::now() < at => true,
             Some(_) => {
-                *until = None;
-                tracing::info!(message = "redis is tried again");
+                breaker.open_until = Some(Instant::now() + BREAKER_OPEN);
                 false
             }
             None => false,
@@ -97,13 +107,28 @@ impl Redis {
         let mut random = [0u8; 8];
         crypto::fill_random(&mut random);
         let jitter = Duration::from_millis(u64::from_le_bytes(random) % BREAKER_JITTER_MS);
-        let mut until = self.inner.open_until.lock().unwrap_or_else(PoisonError::into_inner);
-        if until.is_none() {
-            tracing::warn!(message = "redis does not answer; going on without it");
-        }
-        *until = Some(Instant::now() + BREAKER_OPEN + jitter);
+        self.breaker().open_until = Some(Instant::now() + BREAKER_OPEN + jitter);
         // The manager does not reconnect after a time-out: make a new one when it is tried again.
         *self.inner.manager.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.inner.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answered(&self) {
+        let mut breaker = self.breaker();
+        breaker.open_until = None;
+        if std::mem::take(&mut breaker.away) {
+            tracing::info!(message = "redis answers again");
+        }
+    }
+
+    fn did_not_answer(&self, error: &RedisUnavailable) {
+        if !std::mem::replace(&mut self.breaker().away, true) {
+            // Never what Redis says: an error of its own may quote a key, and a key holds an address.
+            tracing::warn!(message = "redis does not answer; going on without it", cause = error.to_string());
+        }
     }
 
     /// Runs a command within the request's Redis time. A closed connection is tried once more; a time-out, or a refused
@@ -124,19 +149,24 @@ impl Redis {
                 other => other,
             }
         };
-        match tokio::time::timeout(limit, attempts).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => {
-                if error.is_timeout() || error.is_io_error() || error.is_connection_refusal() {
-                    self.open_breaker();
-                }
-                Err(RedisUnavailable::Failed(error))
+        let error = match tokio::time::timeout(limit, attempts).await {
+            Ok(Ok(value)) => {
+                self.answered();
+                return Ok(value);
             }
-            Err(_) => {
-                self.open_breaker();
-                Err(RedisUnavailable::TimedOut)
+            Ok(Err(error)) if error.is_timeout() => RedisUnavailable::TimedOut,
+            Ok(Err(error)) if error.is_io_error() || error.is_connection_refusal() => {
+                RedisUnavailable::Unreachable(error)
             }
+            Ok(Err(error)) => RedisUnavailable::Failed(error),
+            Err(_) => RedisUnavailable::TimedOut,
+        };
+        // An error that Redis answers costs no time: it is asked again.
+        if !matches!(error, RedisUnavailable::Failed(_)) {
+            self.open_breaker();
         }
+        self.did_not_answer(&error);
+        Err(error)
     }
 
     /// Whether Redis answers within `limit`. Asks it even while the breaker is open: health tells what is, and an answer
@@ -153,7 +183,7 @@ impl Redis {
         };
         let alive = matches!(tokio::time::timeout(limit, ping).await, Ok(Ok(_)));
         if alive {
-            *self.inner.open_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.answered();
         } else {
             *self.inner.manager.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }

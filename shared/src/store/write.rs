@@ -155,7 +155,8 @@ impl Store {
     async fn attempt<T: Send + 'static>(&self, user: UserId, work: Work<T>) -> Result<T, WriteError> {
         let client = self.client().await?;
         let session = client.start_session().await.map_err(StoreError::from)?;
-        let mut tx = Tx { session, db: self.db().await?, user, now_ms: self.now_ms() };
+        // Of the same client: a session is that client's.
+        let mut tx = Tx { session, db: self.database_of(&client), user, now_ms: self.now_ms() };
         let mut key_conflicts = 0;
         for attempt in 0u32.. {
             match self.once(&mut tx, &work).await {

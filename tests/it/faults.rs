@@ -1,0 +1,489 @@
+//! What a client, the log and the alarms see while a database is in trouble: the table of docs/degradation.md, each of its
+//! cells tried on every route through a proxy that brings the fault. The time-outs are the documented ones. A new route
+//! enters by itself; `FAULTS=all` tries every route with every fault, otherwise each fault meets a fixed part of the routes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use futures_util::future::join_all;
+use serde_json::Value;
+use shared::clock::Clock;
+use shared::edge::RouteInfo;
+use shared::telemetry::Metric;
+use tests::log::{Log, capture};
+use tests::proxy::{Fault, Proxy};
+use tests::requests::{self, Ready};
+use tests::{Answer, TestApp, User, event};
+use tokio::sync::Semaphore;
+
+/// Two cores run all of it: what is measured beyond the bound.
+const SLACK: Duration = Duration::from_millis(1_500);
+/// Cells that are measured at once.
+const SIDE_BY_SIDE: usize = 6;
+/// The breaker's time with its jitter, or the life of a transaction that MongoDB still has open; and slack.
+const RECOVERY: Duration = Duration::from_secs(20);
+/// How often an instance is made until its first request finds Redis in time.
+const STARTS: u32 = 5;
+const RETRY: Duration = Duration::from_millis(200);
+/// Of the routes, every so many-th meets a fault when not all do.
+const SAMPLE: usize = 10;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dependency {
+    Redis,
+    MongoDb,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    Refused,
+    BlackHole,
+    ResetMidReply,
+    Lag,
+    Trickle,
+    /// The process slept, and what it had open was dropped without a word.
+    StaleSilent,
+    /// The same, and the first packet is answered by a reset.
+    StaleReset,
+}
+
+const TROUBLES: [Trouble; 7] = [
+    Trouble::Refused,
+    Trouble::BlackHole,
+    Trouble::ResetMidReply,
+    Trouble::Lag,
+    Trouble::Trickle,
+    Trouble::StaleSilent,
+    Trouble::StaleReset,
+];
+
+impl Trouble {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::BlackHole => "black hole",
+            Self::ResetMidReply => "reset mid-reply",
+            Self::Lag => "500 ms lag",
+            Self::Trickle => "trickle (1 byte/s)",
+            Self::StaleSilent => "stale after freeze, silent",
+            Self::StaleReset => "stale after freeze, reset",
+        }
+    }
+
+    /// The network mends itself: only what was open is dead.
+    fn is_stale(self) -> bool {
+        matches!(self, Self::StaleSilent | Self::StaleReset)
+    }
+
+    fn begin(self, proxy: &Proxy, clock: &Clock) {
+        match self {
+            Self::Refused => proxy.set(Fault::Refused),
+            Self::BlackHole => proxy.set(Fault::BlackHole),
+            Self::ResetMidReply => proxy.set(Fault::ResetMidReply),
+            Self::Lag => proxy.set(Fault::Lag),
+            Self::Trickle => proxy.set(Fault::Trickle),
+            Self::StaleSilent => proxy.silence_all(),
+            Self::StaleReset => proxy.reset_all(),
+        }
+        if self.is_stale() {
+            clock.advance_seconds(300);
+        }
+    }
+}
+
+/// What a route needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Health,
+    NoDatabase,
+    Read,
+    Write,
+}
+
+const KINDS: [Kind; 4] = [Kind::Health, Kind::NoDatabase, Kind::Read, Kind::Write];
+
+impl Kind {
+    fn of(route: &RouteInfo) -> Self {
+        match route.operation {
+            "get_health" => Self::Health,
+            "get_method" => Self::NoDatabase,
+            _ if route.method == http::Method::GET => Self::Read,
+            _ => Self::Write,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Health => "`GET /health`",
+            Self::NoDatabase => "public, without MongoDB",
+            Self::Read => "reads",
+            Self::Write => "writes",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    AsEver,
+    Unavailable,
+    Either,
+}
+
+/// A line that tells of the trouble: its level and its message.
+type Line = (&'static str, &'static str);
+
+const REDIS_AWAY: Line = ("WARN", "redis does not answer; going on without it");
+const REDIS_BACK: &str = "redis answers again";
+const DEAD_CONNECTIONS: Line = ("WARN", "mongodb's connections are dead; making new ones");
+const FAILED: Line = ("ERROR", "request failed");
+
+/// A cell.
+struct Outcome {
+    status: Status,
+    /// What the trouble may add to the answer's time.
+    within_ms: u64,
+    line: Option<Line>,
+    metrics: &'static [Metric],
+}
+
+/// The table.
+fn outcome(dependency: Dependency, trouble: Trouble, kind: Kind) -> Outcome {
+    use Metric::{HealthFailure, LimiterDegraded};
+    let cell = |status, within_ms, line, metrics| Outcome { status, within_ms, line, metrics };
+    match (dependency, kind, trouble) {
+        (Dependency::Redis, _, Trouble::StaleReset) => cell(Status::AsEver, 150, None, &[]),
+        (Dependency::Redis, Kind::Health, Trouble::StaleSilent) => {
+            cell(Status::AsEver, 150, Some(REDIS_AWAY), &[LimiterDegraded])
+        }
+        (Dependency::Redis, Kind::Health, _) => {
+            cell(Status::Unavailable, 1_150, Some(REDIS_AWAY), &[LimiterDegraded, HealthFailure])
+        }
+        (Dependency::Redis, _, _) => cell(Status::AsEver, 150, Some(REDIS_AWAY), &[LimiterDegraded]),
+        (Dependency::MongoDb, Kind::NoDatabase, _) => cell(Status::AsEver, 0, None, &[]),
+        (Dependency::MongoDb, _, Trouble::StaleSilent) => {
+            cell(Status::AsEver, 600, Some(DEAD_CONNECTIONS), &[])
+        }
+        (Dependency::MongoDb, _, Trouble::StaleReset) => cell(Status::AsEver, 600, None, &[]),
+        (Dependency::MongoDb, Kind::Health, Trouble::Lag) => {
+            cell(Status::Either, 1_000, None, &[HealthFailure])
+        }
+        (Dependency::MongoDb, Kind::Health, _) => cell(Status::Unavailable, 1_000, None, &[HealthFailure]),
+        (Dependency::MongoDb, _, Trouble::Lag) => cell(Status::Either, 2_500, Some(FAILED), &[]),
+        (Dependency::MongoDb, _, _) => cell(Status::Unavailable, 2_500, Some(FAILED), &[]),
+    }
+}
+
+/// One cell on one route.
+struct Cell {
+    dependency: Dependency,
+    trouble: Trouble,
+    route: RouteInfo,
+    /// Of every request of the cell, and so on each of its lines.
+    id: String,
+}
+
+impl Cell {
+    fn name(&self) -> String {
+        format!("{:?}, {}, {} {}", self.dependency, self.trouble.name(), self.route.method, self.route.path)
+    }
+
+    fn outcome(&self) -> Outcome {
+        outcome(self.dependency, self.trouble, Kind::of(&self.route))
+    }
+
+    /// The documented time-outs, and one database behind the proxy.
+    fn variables(&self, port: u16) -> Vec<(&'static str, String)> {
+        // An empty variable is none.
+        let mut variables = vec![("MONGO_OPERATION_TIMEOUT_MS", String::new())];
+        if (self.dependency, self.trouble) != (Dependency::Redis, Trouble::StaleReset) {
+            // There the new connection must be made in time, which a busy machine may not do.
+            variables.extend(
+                ["REDIS_RESPONSE_TIMEOUT_MS", "REDIS_CONNECT_TIMEOUT_MS"].map(|name| (name, String::new())),
+            );
+        }
+        variables.push(match self.dependency {
+            Dependency::Redis => ("REDIS_URL", format!("redis://127.0.0.1:{port}")),
+            Dependency::MongoDb => {
+                ("MONGODB_URI", format!("mongodb://127.0.0.1:{port}/?directConnection=true"))
+            }
+        });
+        variables
+    }
+}
+
+/// What all cells of a test share.
+struct Bench {
+    app: TestApp,
+    log: Log,
+    /// Whose requests open the connections before the trouble.
+    early: User,
+    turns: Semaphore,
+    /// What each write leaves that meets no trouble.
+    whole: BTreeMap<&'static str, Value>,
+}
+
+/// An instance with a database behind the proxy, its connections open.
+struct Instance {
+    app: TestApp,
+    proxy: Proxy,
+    clock: Clock,
+}
+
+async fn instance(bench: &Bench, cell: &Cell) -> Result<Instance> {
+    let server = match cell.dependency {
+        Dependency::Redis => bench.app.redis_address(),
+        Dependency::MongoDb => bench.app.mongodb_address(),
+    };
+    for _ in 0..STARTS {
+        let proxy = Proxy::faulty(server.clone()).await?;
+        let clock = Clock::manual(Clock::system().now());
+        let variables = cell.variables(proxy.port);
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let app = bench.app.sibling_with_clock(&variables, clock.clone());
+        let seen = bench.log.lines_with(&cell.id).len();
+        let id = [("x-request-id", cell.id.as_str())];
+        let answer = app.call(&bench.early, "GET", "/auth/me", &id, None).await;
+        ensure!(answer.status == 200, "before the trouble: {}", answer.json);
+        ensure!(proxy.opened() > 0, "the proxy is not in between");
+        // A busy machine may need more than 150 ms for nothing.
+        if !is_degraded(&bench.log.lines_with(&cell.id)[seen..]) {
+            return Ok(Instance { app, proxy, clock });
+        }
+    }
+    bail!("Redis is never in time, without any trouble")
+}
+
+async fn tried(bench: &Bench, cell: &Cell) -> Result<()> {
+    let turn = bench.turns.acquire().await?;
+    let ready = requests::ready(&bench.app, &cell.route, &cell.id).await;
+    let it = instance(bench, cell).await?;
+    let seen = bench.log.lines_with(&cell.id).len();
+    cell.trouble.begin(&it.proxy, &it.clock);
+    let began = Instant::now();
+    let answer = it.app.send(&ready.event).await;
+    let took = began.elapsed();
+    let lines: Vec<Value> = bench.log.lines_with(&cell.id).into_iter().skip(seen).collect();
+    judged(cell, &ready, &answer, took, &lines)?;
+    if cell.dependency == Dependency::Redis && !cell.trouble.is_stale() {
+        the_next_pays_nothing(bench, cell, &it).await?;
+    }
+    drop(turn);
+    it.proxy.set(Fault::Pass);
+    match cell.dependency {
+        Dependency::Redis => redis_is_used_again(bench, cell, &it, seen).await?,
+        Dependency::MongoDb => retried(&it.app, &ready).await?,
+    }
+    one_effect(bench, &ready).await
+}
+
+fn judged(cell: &Cell, ready: &Ready, answer: &Answer, took: Duration, lines: &[Value]) -> Result<()> {
+    let wanted = cell.outcome();
+    let unavailable = answer.status == 503;
+    let right = match wanted.status {
+        Status::AsEver => answer.status == ready.success,
+        Status::Unavailable => unavailable,
+        Status::Either => unavailable || answer.status == ready.success,
+    };
+    ensure!(right, "{:?} is {} after {took:?}: {}", wanted.status, answer.status, answer.json);
+    ensure!(!unavailable || answer.header("retry-after").is_some(), "503 without Retry-After");
+    let health = Kind::of(&cell.route) == Kind::Health;
+    ensure!(!unavailable || health || answer.code() == "service_unavailable", "{}", answer.json);
+    let bound = Duration::from_millis(wanted.within_ms) + SLACK;
+    ensure!(took <= bound, "it took {took:?}, not {bound:?}");
+
+    let of = |message: &str| lines.iter().filter(|line| line["message"] == message).collect::<Vec<_>>();
+    let completed = of("request completed");
+    ensure!(completed.len() == 1, "{} lines of one request", completed.len());
+    ensure!(completed[0]["http.status"] == answer.status, "{}", completed[0]);
+
+    // Either way of a lag is right; each has its own trace.
+    let in_trouble = wanted.status != Status::Either || unavailable;
+    let line = wanted.line.filter(|_| in_trouble);
+    let mut told: Vec<(&str, &str)> = Vec::new();
+    for line in lines.iter().filter(|line| matches!(line["level"].as_str(), Some("WARN" | "ERROR"))) {
+        told.push((line["level"].as_str().unwrap_or_default(), line["message"].as_str().unwrap_or_default()));
+    }
+    // A database that is away may have been silent for long enough to be asked first.
+    let told: Vec<_> =
+        told.into_iter().filter(|told| Some(*told) == line || *told != DEAD_CONNECTIONS).collect();
+    ensure!(told == Vec::from_iter(line), "the log says {told:?}, not {line:?}");
+    if line == Some(FAILED) {
+        let failed = of(FAILED.1);
+        ensure!(failed[0]["code"] == "service_unavailable", "{}", failed[0]);
+        ensure!(failed[0]["cause"].as_str().is_some_and(|cause| cause.contains("mongodb")), "{}", failed[0]);
+    }
+    let counted: BTreeSet<&str> = Metric::ALL
+        .iter()
+        .map(|metric| metric.name())
+        .filter(|name| lines.iter().any(|line| line.get("_aws").is_some() && line.get(*name).is_some()))
+        .collect();
+    let wanted: BTreeSet<&str> =
+        wanted.metrics.iter().filter(|_| in_trouble).map(|metric| metric.name()).collect();
+    ensure!(counted == wanted, "the metrics are {counted:?}, not {wanted:?}");
+    Ok(())
+}
+
+/// A request that needs no MongoDB; the lines that it wrote.
+async fn looked(bench: &Bench, cell: &Cell, app: &TestApp) -> Vec<Value> {
+    let seen = bench.log.lines_with(&cell.id).len();
+    let headers = [("x-request-id", cell.id.as_str())];
+    let event = event("GET", "/api/v1/financial-health/method", &bench.early.ip, &headers, None);
+    app.send(&event).await.expect(200);
+    bench.log.lines_with(&cell.id).into_iter().skip(seen).collect()
+}
+
+fn is_degraded(lines: &[Value]) -> bool {
+    lines.iter().any(|line| line.get(Metric::LimiterDegraded.name()).is_some())
+}
+
+/// While the breaker is open a request does not even try.
+async fn the_next_pays_nothing(bench: &Bench, cell: &Cell, it: &Instance) -> Result<()> {
+    let opened = it.proxy.opened();
+    let lines = looked(bench, cell, &it.app).await;
+    ensure!(is_degraded(&lines), "the next request's limits are not this environment's own");
+    ensure!(it.proxy.opened() == opened, "the next request tries Redis again");
+    Ok(())
+}
+
+/// Without a restart, and told once each.
+async fn redis_is_used_again(bench: &Bench, cell: &Cell, it: &Instance, since: usize) -> Result<()> {
+    let until = Instant::now() + RECOVERY;
+    while is_degraded(&looked(bench, cell, &it.app).await) {
+        ensure!(Instant::now() < until, "Redis answers, and is not used");
+        tokio::time::sleep(RETRY).await;
+    }
+    let lines = bench.log.lines_with(&cell.id).split_off(since);
+    let times = |message: &str| lines.iter().filter(|line| line["message"] == message).count();
+    let wanted = usize::from(cell.outcome().line.is_some());
+    ensure!(times(REDIS_AWAY.1) == wanted, "told {} times that Redis is away", times(REDIS_AWAY.1));
+    ensure!(times(REDIS_BACK) == wanted, "told {} times that Redis is back", times(REDIS_BACK));
+    Ok(())
+}
+
+/// The same request again, as a client sends it that is told to wait.
+async fn retried(app: &TestApp, ready: &Ready) -> Result<()> {
+    let until = Instant::now() + RECOVERY;
+    loop {
+        let answer = app.send(&ready.event).await;
+        if ready.is_done(&answer) {
+            return Ok(());
+        }
+        let told_to_wait = matches!(answer.status, 409 | 429 | 503) && answer.header("retry-after").is_some();
+        if !told_to_wait || Instant::now() > until {
+            bail!("the retry answers {} {}", answer.status, answer.json);
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+async fn one_effect(bench: &Bench, ready: &Ready) -> Result<()> {
+    let Some(whole) = bench.whole.get(ready.operation) else { return Ok(()) };
+    let state = requests::settled(ready.operation, &ready.state(&bench.app).await);
+    ensure!(state == *whole, "after the retry {state}, not {whole}");
+    let audit = bench.app.store(RECOVERY).audit(ready.user.id).await.context("an audit")?;
+    ensure!(audit.differences.is_empty(), "{:?}", audit.differences);
+    Ok(())
+}
+
+/// Which routes meet a fault.
+fn routes(app: &TestApp, turn: usize) -> Vec<RouteInfo> {
+    const ALWAYS: [&str; 3] = ["get_health", "get_method", "create_transaction"];
+    let all = app.operations().into_iter().map(|(_, route)| route).enumerate();
+    let tried = |(index, route): &(usize, RouteInfo)| {
+        tests::tries_every_fault() || index % SAMPLE == turn % SAMPLE || ALWAYS.contains(&route.operation)
+    };
+    all.filter(tried).map(|(_, route)| route).collect()
+}
+
+async fn whole(app: &TestApp, routes: &[RouteInfo]) -> BTreeMap<&'static str, Value> {
+    let mut whole = BTreeMap::new();
+    for route in routes.iter().filter(|route| Kind::of(route) == Kind::Write) {
+        let ready = requests::ready(app, route, "without-trouble").await;
+        app.send(&ready.event).await.expect(ready.success);
+        whole.insert(route.operation, requests::settled(route.operation, &ready.state(app).await));
+    }
+    whole
+}
+
+async fn every_cell_of(dependency: Dependency) {
+    let log = capture();
+    let app = TestApp::with(&[("RATE_LIMIT_AUTH_MAX", "100000"), ("RATE_LIMIT_HEAVY_MAX", "100000")]).await;
+    let mut cells = Vec::new();
+    for (turn, trouble) in TROUBLES.into_iter().enumerate() {
+        for route in routes(&app, turn) {
+            let id = format!("cell-{}-end", cells.len());
+            cells.push(Cell { dependency, trouble, route, id });
+        }
+    }
+    let met: Vec<RouteInfo> = cells.iter().map(|cell| cell.route.clone()).collect();
+    let bench = Bench {
+        whole: whole(&app, &met).await,
+        early: app.register().await,
+        turns: Semaphore::new(SIDE_BY_SIDE),
+        app,
+        log,
+    };
+    let results = join_all(cells.iter().map(|cell| tried(&bench, cell))).await;
+    let failures: Vec<String> = cells
+        .iter()
+        .zip(results)
+        .filter_map(|(cell, result)| Some(format!("{}: {:#}", cell.name(), result.err()?)))
+        .collect();
+    assert!(failures.is_empty(), "{} of {} cells:\n{}", failures.len(), cells.len(), failures.join("\n"));
+}
+
+#[tokio::test]
+async fn every_route_answers_as_the_table_says_while_redis_is_in_trouble() {
+    every_cell_of(Dependency::Redis).await;
+}
+
+#[tokio::test]
+async fn every_route_answers_as_the_table_says_while_mongodb_is_in_trouble() {
+    every_cell_of(Dependency::MongoDb).await;
+}
+
+/// docs/degradation.md.
+pub(crate) fn degradation_md() -> String {
+    let mut text = String::from(
+        "# Degradation\n\n\
+         What a client, the log and the alarms see while a dependency is in trouble, with the documented time-outs. `make openapi`\n\
+         writes this file from the table in `tests/it/faults.rs`; `make test-faults` tries every cell on every route of its kind\n\
+         through a proxy that brings the fault, `make test` a fixed part of the routes. \"As ever\" is the status without the fault;\n\
+         a 503 has `Retry-After`. The time is what the fault may add. Every request is one `request completed` line; the line\n\
+         named here comes beside it. When the fault has passed, the next requests are answered without a restart: Redis is used\n\
+         again after at most 6 s, and a write that a client repeats with its `Idempotency-Key` has had one effect.\n\n\
+         | Dependency | Fault | Route | Status | Adds at most | Log line | Metric | Test (`faults::`) |\n|---|---|---|---|---|---|---|---|\n",
+    );
+    for (dependency, name, test) in [
+        (Dependency::Redis, "Redis", "every_route_answers_as_the_table_says_while_redis_is_in_trouble"),
+        (Dependency::MongoDb, "MongoDB", "every_route_answers_as_the_table_says_while_mongodb_is_in_trouble"),
+    ] {
+        for trouble in TROUBLES {
+            for kind in KINDS {
+                row(&mut text, name, trouble.name(), kind.name(), &outcome(dependency, trouble, kind), test);
+            }
+        }
+    }
+    text
+}
+
+fn row(text: &mut String, dependency: &str, trouble: &str, kind: &str, cell: &Outcome, test: &str) {
+    let status = match cell.status {
+        Status::AsEver => "as ever",
+        Status::Unavailable => "503",
+        Status::Either => "as ever, or 503 in time",
+    };
+    let condition = if cell.status == Status::Either { ", with 503" } else { "" };
+    let none = || "none".to_owned();
+    let line = cell.line.map_or_else(none, |(level, message)| format!("{level} `{message}`{condition}"));
+    let names: Vec<String> = cell.metrics.iter().map(|metric| format!("`{}`", metric.name())).collect();
+    let metrics = if names.is_empty() { none() } else { names.join(", ") + condition };
+    let within = cell.within_ms;
+    writeln!(
+        text,
+        "| {dependency} | {trouble} | {kind} | {status} | {within} ms | {line} | {metrics} | `{test}` |"
+    )
+    .unwrap();
+}
