@@ -35,7 +35,7 @@ need = $(if $(shell command -v $(1)),,$(error $(1) is missing: $(2)))
 rust = $(call need,cargo,install Rust with rustup and run this again) $(call need,cc,install a C compiler (Debian: apt install gcc))
 python = $(call need,python3,install it (Debian: apt install python3 python3-pip python3-venv))
 
-.PHONY: help run demo test fuzz check lint fmt docs config-check bench build lambda-local invoke migrate lint-template clean local
+.PHONY: help run demo test test-faults fuzz check lint fmt docs config-check bench build lambda-local invoke migrate lint-template clean local
 
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,13 @@ fuzz: ## Fuzz the parsers of tests/corpus, each for a while (PARSER=money SECOND
 	    -- -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048 || exit 1; \
 	done
 
+# In `make test` the same tests take a fixed part of it all.
+test-faults: ## The whole fault suite: every fault on every route, a kill at every command of every write
+	@$(rust) $(python)
+	@cargo build $(LOCKED) -p local -p tests --all-targets
+	@$(MAKE) build PROFILE=release
+	@FAULTS=all $(LOCAL) with-servers -- cargo $(if $(NEXTEST),nextest run $(LOCKED) -p tests,test $(LOCKED) -p tests --test it -- --test-threads=1) faults:: crash::
+
 check: lint test ## What CI does
 
 lint: ## Format and clippy, warnings refused; cargo-deny and typos where they are installed
@@ -81,7 +88,7 @@ fmt: ## Format the code
 	@$(rust)
 	@cargo fmt --all
 
-docs: ## Write what is written from the code: openapi.json, problems.md, configuration.md, .env.example
+docs: ## Write what is written from the code: openapi.json, problems.md, degradation.md, configuration.md, .env.example
 	@$(rust)
 	@UPDATE=1 cargo test $(LOCKED) --quiet -p tests --test it documents::
 

@@ -21,7 +21,7 @@ use tokio::io::AsyncReadExt;
 use crate::secrets::{self, Vault};
 
 /// Two cores run many tests at once.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -235,18 +235,34 @@ async fn development_starts_with_a_warning_where_production_would_not() {
 }
 
 /// A binary on a Runtime API of ours, so that the signal reaches it and not an emulator.
-struct Running {
-    api: RuntimeApi,
+pub(crate) struct Running {
+    pub(crate) api: RuntimeApi,
     child: tokio::process::Child,
 }
 
 impl Running {
-    async fn start(function: &str, variables: &HashMap<String, String>) -> Self {
+    pub(crate) async fn start(function: &str, variables: &HashMap<String, String>) -> Self {
         let api = RuntimeApi::start(Duration::from_secs(10)).await.unwrap();
         let mut command = process::command(&bootstrap(function), None);
         command.env_clear().envs(variables).envs(api.variables(function));
         let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         Self { api, child }
+    }
+
+    /// Stops it as Lambda does between two invocations; returns when it stands still.
+    pub(crate) async fn freeze(&self) {
+        process::signal(&self.child, Signal::STOP);
+        let stat = format!("/proc/{}/stat", self.child.id().unwrap());
+        let stands = || std::fs::read_to_string(&stat).unwrap().rsplit(')').next().unwrap().starts_with(" T");
+        let until = Instant::now() + PATIENCE;
+        while !stands() {
+            assert!(Instant::now() < until, "it does not stop");
+            tokio::time::sleep(process::POLL).await;
+        }
+    }
+
+    pub(crate) fn thaw(&self) {
+        process::signal(&self.child, Signal::CONT);
     }
 
     /// Its exit status, its log, and how long it took from SIGTERM on.

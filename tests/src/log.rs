@@ -54,9 +54,18 @@ impl Log {
 
     /// The lines that hold this text, as JSON.
     pub fn lines_with(&self, text: &str) -> Vec<Value> {
+        LOG.with_borrow(|log| {
+            let log = std::str::from_utf8(log).expect("a log is text");
+            let lines = log.lines().filter(|line| line.contains(text));
+            lines.map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+        })
+    }
+
+    /// Drops the lines that hold this text: what is judged need not be read again.
+    pub fn forget(&self, text: &str) {
         let log = self.text();
-        let lines = log.lines().filter(|line| line.contains(text));
-        lines.map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+        let kept = log.split_inclusive('\n').filter(|line| !line.contains(text));
+        LOG.set(kept.collect::<String>().into_bytes());
     }
 
     /// The lines with this message.
