@@ -1,8 +1,11 @@
 //! The log of a whole session: what it must say, and what it must never.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use shared::telemetry::Metric;
 use tests::log::capture;
+use tests::proxy::{Fault, Proxy};
 use tests::{PASSWORD, TestApp, User};
 
 const PRIVATE: &str = "Zwetschgenknödel";
@@ -147,4 +150,28 @@ async fn redis_going_away_is_logged_once_and_not_with_every_request() {
     assert_eq!(warned.count(), 1, "{text}");
     assert_eq!(log.metric(Metric::LimiterDegraded), 4, "each request that was counted here alone");
     assert!(!text.contains("hunter2pass"));
+}
+
+#[tokio::test]
+async fn a_long_outage_of_redis_is_told_once_though_it_is_tried_again_and_again() {
+    let log = capture();
+    let app = TestApp::start().await;
+    let proxy = Proxy::faulty(app.redis_address()).await.unwrap();
+    proxy.set(Fault::BlackHole);
+    let url = format!("redis://127.0.0.1:{}", proxy.port);
+    let away = app.sibling_with(&[("REDIS_URL", &url), ("REDIS_RESPONSE_TIMEOUT_MS", "50")]);
+    let until = Instant::now() + Duration::from_secs(30);
+    // Each connection is one try; the breaker lies between them.
+    while proxy.opened() < 2 {
+        away.anonymous("GET", "/financial-health/method", None).await.expect(200);
+        assert!(Instant::now() < until, "Redis is never tried again");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(log.messages("redis does not answer; going on without it").len(), 1);
+    proxy.set(Fault::Pass);
+    while log.messages("redis answers again").is_empty() {
+        away.anonymous("GET", "/financial-health/method", None).await.expect(200);
+        assert!(Instant::now() < until, "Redis answers, and is not used");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
