@@ -4,13 +4,14 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use local::functions::FUNCTIONS;
 use shared::edge::{Access, RouteInfo};
 use tests::TestApp;
 use tests::proxy::Proxy;
 use tests::requests;
 
 use super::SLACK;
-use crate::lambda::{FUNCTIONS, PATIENCE, Running};
+use crate::lambda::{PATIENCE, Running};
 
 /// Longer than MongoDB is trusted to be there without being asked.
 const FROZEN: Duration = Duration::from_millis(1_200);

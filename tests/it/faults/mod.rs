@@ -457,7 +457,7 @@ async fn every_route_answers_as_the_table_says_while_mongodb_is_in_trouble() {
 pub(crate) fn degradation_md() -> String {
     let mut text = String::from(
         "# Degradation\n\n\
-         What a client, the log and the alarms see while a dependency is in trouble, with the documented time-outs. `make openapi`\n\
+         What a client, the log and the alarms see while a dependency is in trouble, with the documented time-outs. `make docs`\n\
          writes this file from the table in `tests/it/faults.rs`; `make test-faults` tries every cell on every route of its kind\n\
          through a proxy that brings the fault, `make test` a fixed part of the routes. \"As ever\" is the status without the fault;\n\
          a 503 has `Retry-After`. The time is what the fault may add. Every request is one `request completed` line; the line\n\
