@@ -69,6 +69,13 @@ impl Vault {
         self.put(values.to_string()).await;
     }
 
+    /// The values with the app's own signing key.
+    pub(crate) async fn sign_as(&self, app: &TestApp) {
+        let mut values = json!(self.values);
+        values["JWT_SECRET"] = app.variables()["JWT_SECRET"].clone().into();
+        self.put(values.to_string()).await;
+    }
+
     async fn set(&mut self, name: &str, value: &str) {
         self.values.insert(name.to_owned(), value.to_owned());
         self.sign_with(&["a"]).await;
@@ -101,7 +108,13 @@ impl Vault {
     }
 
     /// A function that reads this secret.
-    async fn start(&self, app: &TestApp, function: Function, build: fn(&Boot) -> Router, ttl: &str) -> Live {
+    pub(crate) async fn start(
+        &self,
+        app: &TestApp,
+        function: Function,
+        build: fn(&Boot) -> Router,
+        ttl: &str,
+    ) -> Live {
         let environment = self.environment(app, ttl);
         Live::start(function, build, environment, app.clock.clone())
             .await

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use shared::boot::Boot;
 use shared::clock::Clock;
 use shared::config::{Config, Need};
-use shared::edge::RouteInfo;
+use shared::edge::{Function, RouteInfo};
 use shared::store::{Store, indexes};
 
 /// The password of every test user.
@@ -23,6 +23,8 @@ pub const PASSWORD: &str = "correct horse battery staple";
 /// One mounted function.
 pub struct Mounted {
     pub name: &'static str,
+    pub function: Function,
+    pub build: fn(&Boot) -> Router,
     pub router: Router,
     pub routes: Vec<RouteInfo>,
 }
@@ -32,6 +34,8 @@ pub fn mount(boot: &Boot) -> Vec<Mounted> {
     macro_rules! mounted {
         ($($package:ident),*) => { vec![$(Mounted {
             name: $package::FUNCTION.name,
+            function: $package::FUNCTION,
+            build: $package::build,
             router: $package::build(boot),
             routes: $package::routes(),
         }),*] };

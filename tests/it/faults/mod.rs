@@ -3,6 +3,7 @@
 //! enters by itself; `FAULTS=all` tries every route with every fault, otherwise each fault meets a fixed part of the routes.
 
 mod freeze;
+mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -41,6 +42,8 @@ const SAMPLE: usize = 10;
 enum Dependency {
     Redis,
     MongoDb,
+    /// At a refresh; without it nothing starts.
+    Secrets,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +147,7 @@ type Line = (&'static str, &'static str);
 const REDIS_AWAY: Line = ("WARN", "redis does not answer; going on without it");
 const REDIS_BACK: &str = "redis answers again";
 const DEAD_CONNECTIONS: Line = ("WARN", "mongodb's connections are dead; making new ones");
+const NOT_REFRESHED: Line = ("WARN", "secrets not refreshed");
 const FAILED: Line = ("ERROR", "request failed");
 
 /// A cell.
@@ -153,12 +157,17 @@ struct Outcome {
     within_ms: u64,
     line: Option<Line>,
     metrics: &'static [Metric],
+    /// The line and the metrics come only where the trouble was too much for the time.
+    sometimes: bool,
 }
 
 /// The table.
 fn outcome(dependency: Dependency, trouble: Trouble, kind: Kind) -> Outcome {
     use Metric::{HealthFailure, LimiterDegraded};
-    let cell = |status, within_ms, line, metrics| Outcome { status, within_ms, line, metrics };
+    let cell = |status, within_ms, line, metrics| {
+        let sometimes = status == Status::Either;
+        Outcome { status, within_ms, line, metrics, sometimes }
+    };
     match (dependency, kind, trouble) {
         (Dependency::Redis, _, Trouble::StaleReset) => cell(Status::AsEver, 150, None, &[]),
         (Dependency::Redis, Kind::Health, Trouble::StaleSilent) => {
@@ -179,6 +188,11 @@ fn outcome(dependency: Dependency, trouble: Trouble, kind: Kind) -> Outcome {
         (Dependency::MongoDb, Kind::Health, _) => cell(Status::Unavailable, 1_000, None, &[HealthFailure]),
         (Dependency::MongoDb, _, Trouble::Lag) => cell(Status::Either, 2_500, Some(FAILED), &[]),
         (Dependency::MongoDb, _, _) => cell(Status::Unavailable, 2_500, Some(FAILED), &[]),
+        (Dependency::Secrets, _, _) => Outcome {
+            // A server may have closed what it will not use again, and then nothing is stale.
+            sometimes: trouble == Trouble::Lag || trouble.is_stale(),
+            ..cell(Status::AsEver, 1_000, Some(NOT_REFRESHED), &[Metric::SecretsStale])
+        },
     }
 }
 
@@ -215,6 +229,7 @@ impl Cell {
             Dependency::MongoDb => {
                 ("MONGODB_URI", format!("mongodb://127.0.0.1:{port}/?directConnection=true"))
             }
+            Dependency::Secrets => ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}")),
         });
         variables
     }
@@ -242,6 +257,7 @@ async fn instance(bench: &Bench, cell: &Cell) -> Result<Instance> {
     let server = match cell.dependency {
         Dependency::Redis => bench.app.redis_address(),
         Dependency::MongoDb => bench.app.mongodb_address(),
+        Dependency::Secrets => bail!("its cells are tried otherwise"),
     };
     for _ in 0..STARTS {
         let proxy = Proxy::faulty(server.clone()).await?;
@@ -396,7 +412,7 @@ async fn one_effect(bench: &Bench, ready: &Ready) -> Result<()> {
 }
 
 /// Which routes meet a fault.
-fn routes(app: &TestApp, turn: usize) -> Vec<RouteInfo> {
+fn met_by(app: &TestApp, turn: usize) -> Vec<RouteInfo> {
     let all = app.operations().into_iter().map(|(_, route)| route).enumerate();
     let tried = |(index, route): &(usize, RouteInfo)| {
         tests::tries_every_fault() || index % SAMPLE == turn % SAMPLE || ALWAYS.contains(&route.operation)
@@ -419,7 +435,7 @@ async fn every_cell_of(dependency: Dependency) {
     let app = TestApp::with(&[("RATE_LIMIT_AUTH_MAX", "100000"), ("RATE_LIMIT_HEAVY_MAX", "100000")]).await;
     let mut cells = Vec::new();
     for (turn, trouble) in TROUBLES.into_iter().enumerate() {
-        for route in routes(&app, turn) {
+        for route in met_by(&app, turn) {
             let id = format!("cell-{}-end", cells.len());
             cells.push(Cell { dependency, trouble, route, id });
         }
@@ -475,6 +491,16 @@ pub(crate) fn degradation_md() -> String {
             }
         }
     }
+    for trouble in TROUBLES {
+        // They are refreshed before a route is looked for.
+        let cell = outcome(Dependency::Secrets, trouble, Kind::Read);
+        let test = "secrets::every_route_answers_as_ever_while_secrets_manager_is_in_trouble";
+        row(&mut text, "Secrets Manager", trouble.name(), "all", &cell, test);
+    }
+    text.push_str(
+        "| Secrets Manager | any, for more than an hour | all | 503 | 1000 ms | WARN `secrets not refreshed` | `SecretsStale` | \
+         not `faults::` but `secrets::secrets_manager_being_away_harms_nobody_for_an_hour_and_everybody_after` |\n",
+    );
     text
 }
 
@@ -484,7 +510,11 @@ fn row(text: &mut String, dependency: &str, trouble: &str, kind: &str, cell: &Ou
         Status::Unavailable => "503",
         Status::Either => "as ever, or 503 in time",
     };
-    let condition = if cell.status == Status::Either { ", with 503" } else { "" };
+    let condition = match (cell.sometimes, cell.status) {
+        (false, _) => "",
+        (true, Status::Either) => ", with 503",
+        (true, _) => ", if not in time",
+    };
     let none = || "none".to_owned();
     let line = cell.line.map_or_else(none, |(level, message)| format!("{level} `{message}`{condition}"));
     let names: Vec<String> = cell.metrics.iter().map(|metric| format!("`{}`", metric.name())).collect();
