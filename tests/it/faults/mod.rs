@@ -380,9 +380,12 @@ async fn redis_is_used_again(bench: &Bench, cell: &Cell, it: &Instance, since: u
     }
     let lines = bench.log.lines_with(&cell.id).split_off(since);
     let times = |message: &str| lines.iter().filter(|line| line["message"] == message).count();
-    let wanted = usize::from(cell.outcome().line.is_some());
-    ensure!(times(REDIS_AWAY.1) == wanted, "told {} times that Redis is away", times(REDIS_AWAY.1));
-    ensure!(times(REDIS_BACK) == wanted, "told {} times that Redis is back", times(REDIS_BACK));
+    let (away, back) = (times(REDIS_AWAY.1), times(REDIS_BACK));
+    // A busy machine may miss its time once more; each outage has one beginning and one end.
+    ensure!(
+        away == back && (away > 0) == cell.outcome().line.is_some(),
+        "told {away} times away, {back} back"
+    );
     Ok(())
 }
 
