@@ -68,7 +68,7 @@ impl Mongo {
         let client = connect(&self.inner.config).await?;
         // The old one is dropped, not shut down: its monitor ends what operations still wait on it.
         *slot = Some(client.clone());
-        self.has_answered();
+        self.trust();
         Ok(client)
     }
 
@@ -80,7 +80,8 @@ impl Mongo {
         })
     }
 
-    fn has_answered(&self) {
+    /// MongoDB is there: it has just answered, or its client is new.
+    fn trust(&self) {
         let heard = Heard { at: Instant::now(), at_ms: self.inner.clock.now_ms() };
         *self.inner.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
     }
@@ -216,7 +217,7 @@ impl Store {
         match tokio::time::timeout_at(self.until.into(), tokio::spawn(work.in_current_span())).await {
             Ok(Ok(result)) => {
                 if result.is_ok() {
-                    self.mongo.has_answered();
+                    self.mongo.trust();
                 }
                 result
             }
