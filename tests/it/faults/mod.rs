@@ -482,11 +482,19 @@ pub(crate) fn degradation_md() -> String {
          a 503 has `Retry-After`. The time is what the fault may add. Every request is one `request completed` line; the line\n\
          named here comes beside it. When the fault has passed, the next requests are answered without a restart: Redis is used\n\
          again after at most 6 s, and a write that a client repeats with its `Idempotency-Key` has had one effect.\n\n\
-         | Dependency | Fault | Route | Status | Adds at most | Log line | Metric | Test (`faults::`) |\n|---|---|---|---|---|---|---|---|\n",
+         | Dependency | Fault | Route | Status | Adds at most | Log line | Metric | Test |\n|---|---|---|---|---|---|---|---|\n",
     );
     for (dependency, name, test) in [
-        (Dependency::Redis, "Redis", "every_route_answers_as_the_table_says_while_redis_is_in_trouble"),
-        (Dependency::MongoDb, "MongoDB", "every_route_answers_as_the_table_says_while_mongodb_is_in_trouble"),
+        (
+            Dependency::Redis,
+            "Redis",
+            "faults::every_route_answers_as_the_table_says_while_redis_is_in_trouble",
+        ),
+        (
+            Dependency::MongoDb,
+            "MongoDB",
+            "faults::every_route_answers_as_the_table_says_while_mongodb_is_in_trouble",
+        ),
     ] {
         for trouble in TROUBLES {
             for kind in KINDS {
@@ -497,12 +505,12 @@ pub(crate) fn degradation_md() -> String {
     for trouble in TROUBLES {
         // They are refreshed before a route is looked for.
         let cell = outcome(Dependency::Secrets, trouble, Kind::Read);
-        let test = "secrets::every_route_answers_as_ever_while_secrets_manager_is_in_trouble";
+        let test = "faults::secrets::every_route_answers_as_ever_while_secrets_manager_is_in_trouble";
         row(&mut text, "Secrets Manager", trouble.name(), "all", &cell, test);
     }
     text.push_str(
         "| Secrets Manager | any, for more than an hour | all | 503 | 1000 ms | WARN `secrets not refreshed` | `SecretsStale` | \
-         not `faults::` but `secrets::secrets_manager_being_away_harms_nobody_for_an_hour_and_everybody_after` |\n",
+         `secrets::secrets_manager_being_away_harms_nobody_for_an_hour_and_everybody_after` |\n",
     );
     text
 }
