@@ -133,6 +133,18 @@ async fn json_comes_as_json_and_a_patch_also_as_a_merge_patch() {
         .expect_problem(415, "unsupported_media_type");
 }
 
+/// Nothing was refused for its type, which nobody had named.
+#[tokio::test]
+async fn a_call_without_a_body_is_empty_and_not_of_a_wrong_type() {
+    let app = TestApp::start().await;
+    let user = app.register().await;
+    for path in ["/transactions", "/accounts", "/categories"] {
+        app.call(&user, "POST", path, &[], None).await.expect_problem(400, "invalid_json");
+        let plain = [("content-type", "text/plain")];
+        app.call(&user, "POST", path, &plain, None).await.expect_problem(400, "invalid_json");
+    }
+}
+
 #[tokio::test]
 async fn a_base64_body_is_the_same_body() {
     let app = TestApp::start().await;

@@ -1,7 +1,7 @@
 //! Parses a JSON body into a type, in the order that the contract names: content type and coding 415, syntax and unknown fields
 //! 400, then every wrong, missing or bad value at once, 422. Must never leave a partial effect: parsing comes first.
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -262,7 +262,9 @@ impl<S: Send + Sync, T: JsonBody> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let merge_patch = request.method() == http::Method::PATCH;
-        if !is_json(request.headers(), merge_patch) {
+        // Nothing at all is of no type: what is wrong with it is that it is empty.
+        let empty = request.body().size_hint().exact() == Some(0);
+        if !empty && !is_json(request.headers(), merge_patch) {
             return Err(Problem::new(ProblemType::UnsupportedMediaType));
         }
         refuse_coding(request.headers())?;
