@@ -112,7 +112,9 @@ impl AccessTokens {
             return Err(Refusal::Token);
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| Refusal::Token)?;
-        if header.typ.as_deref() != Some(TOKEN_TYPE) || header.alg != Algorithm::HS256 {
+        // An extension that must be understood (RFC 7515, 4.1.11) is none of ours.
+        let known = header.typ.as_deref() == Some(TOKEN_TYPE) && header.crit.is_none();
+        if !known || header.alg != Algorithm::HS256 {
             return Err(Refusal::Token);
         }
         let kid = header.kid.ok_or(Refusal::Token)?;
@@ -231,6 +233,13 @@ mod tests {
             ("alg RS256", forge(r#"{"alg":"RS256","typ":"at+jwt","kid":"a"}"#, &text, SECRET)),
             ("no kid", forge(r#"{"alg":"HS256","typ":"at+jwt"}"#, &text, SECRET)),
             ("unknown kid", forge(r#"{"alg":"HS256","typ":"at+jwt","kid":"../../dev/null"}"#, &text, SECRET)),
+            ("crit", forge(r#"{"alg":"HS256","typ":"at+jwt","kid":"a","crit":["exp"]}"#, &text, SECRET)),
+            (
+                "jwk",
+                forge(r#"{"alg":"HS256","typ":"at+jwt","kid":"a","jwk":{"kty":"oct","k":"eA"}}"#, &text, "x"),
+            ),
+            ("jku", forge(r#"{"alg":"HS256","typ":"at+jwt","kid":"a","jku":"https://x"}"#, &text, "x")),
+            ("x5u", forge(r#"{"alg":"HS256","typ":"at+jwt","kid":"a","x5u":"https://x"}"#, &text, "x")),
             ("other typ", forge(r#"{"alg":"HS256","typ":"JWT","kid":"a"}"#, &text, SECRET)),
             ("other key", forge(HEADER, &text, "another secret of thirty-two chars")),
             ("other issuer", forge(HEADER, &with("iss", "x".into()), SECRET)),

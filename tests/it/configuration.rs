@@ -64,8 +64,8 @@ fn a_check_finds_nothing_wrong_with_a_good_set() {
         ("JWT_SECRET", SECRET),
         ("JWT_REFRESH_SECRET", "another-secret-of-thirty-two-chars"),
         ("PASSWORD_PEPPER", "a-third-secret-of-thirty-two-chars"),
-        ("MONGODB_URI", "mongodb://db.example.net"),
-        ("REDIS_URL", "redis://cache.example.net"),
+        ("MONGODB_URI", "mongodb+srv://db.example.net"),
+        ("REDIS_URL", "rediss://cache.example.net"),
     ]));
     assert!(report.starts && report.text.contains("No problem found."), "{}", report.text);
 }

@@ -175,3 +175,32 @@ async fn a_long_outage_of_redis_is_told_once_though_it_is_tried_again_and_again(
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
+
+#[tokio::test]
+async fn log_ins_and_a_stolen_refresh_token_are_told_and_counted() {
+    let log = capture();
+    let start = jiff::Timestamp::from_second(1_800_000_000).unwrap();
+    let app = TestApp::with_clock(&[], shared::clock::Clock::manual(start)).await;
+    let user = app.register().await;
+    let wrong = json!({"email": user.email, "password": "a wrong passphrase indeed"});
+    let refused = app.anonymous("POST", "/auth/login", Some(&wrong)).await;
+    refused.expect(401);
+    app.log_in(&user).await;
+    let wrong = json!({"password": "a wrong passphrase indeed"});
+    app.call(&user, "DELETE", "/auth/me", &[], Some(&wrong)).await.expect(401);
+    let body = json!({"refreshToken": user.refresh});
+    app.anonymous("POST", "/auth/refresh", Some(&body)).await.expect(200);
+    app.clock.advance_seconds(11);
+    app.anonymous("POST", "/auth/refresh", Some(&body)).await.expect(401);
+
+    let told = |event: &str| -> Vec<Value> {
+        log.lines().into_iter().filter(|line| line["event"] == event).collect()
+    };
+    let failed = told("login_failed");
+    assert_eq!(failed.len(), 2, "the log-in, and the erasure that asks for the password");
+    assert_eq!(failed[0]["correlation_id"].as_str(), refused.header("x-request-id"));
+    assert_eq!(log.metric(Metric::LoginFailed), 2);
+    let succeeded = told("login_succeeded");
+    assert_eq!((succeeded.len(), &succeeded[0]["user.id"]), (1, &json!(user.id.to_string())));
+    assert_eq!((told("refresh_token_reused").len(), log.metric(Metric::RefreshReuse)), (1, 1));
+}

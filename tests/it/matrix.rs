@@ -119,6 +119,24 @@ async fn every_route_answers_under_both_bases_with_the_owed_headers() {
 }
 
 #[tokio::test]
+async fn a_limited_an_unavailable_and_a_written_answer_have_the_owed_headers() {
+    let app = TestApp::with(&[("RATE_LIMIT_GENERAL_MAX", "1")]).await;
+    let ip = random_ip();
+    let ask = async || app.send(&event("GET", "/api/v1/financial-health/method", &ip, &[], None)).await;
+    ask().await.expect(200);
+    assert_problem(&ask().await, 429, "rate_limited", "limited");
+    let app = TestApp::start().await;
+    let user = app.register().await;
+    let made = app.post(&user, "/accounts", &json!({"name": "x", "type": "cash"})).await;
+    assert_owed_headers(made.expect(201), "a write");
+    let away = app.sibling_with(&[
+        ("MONGODB_URI", "mongodb://127.0.0.1:1/?directConnection=true"),
+        ("MONGO_SERVER_SELECTION_TIMEOUT_MS", "300"),
+    ]);
+    assert_problem(&away.get(&user, "/accounts").await, 503, "service_unavailable", "away");
+}
+
+#[tokio::test]
 async fn an_unknown_path_is_404_and_an_unknown_method_is_405_with_allow() {
     let app = TestApp::start().await;
     let user = app.register().await;
@@ -128,10 +146,17 @@ async fn an_unknown_path_is_404_and_an_unknown_method_is_405_with_allow() {
         assert_problem(&answer, 404, "not_found", target);
     }
     for (_, route) in app.operations() {
-        let answer = app.call(&user, "PUT", &path(route.path), &[], Some(&json!({}))).await;
-        assert_problem(&answer, 405, "method_not_allowed", route.path);
-        let allow = answer.header("allow").unwrap_or_default().to_owned();
-        assert!(allow.split(", ").any(|method| method == route.method.as_str()), "{}: {allow}", route.path);
+        for method in ["PUT", "TRACE", "CONNECT", "PROPFIND"] {
+            let answer = app.call(&user, method, &path(route.path), &[], Some(&json!({}))).await;
+            assert_problem(&answer, 405, "method_not_allowed", route.path);
+            let allow = answer.header("allow").unwrap_or_default().to_owned();
+            assert!(
+                allow.split(", ").any(|method| method == route.method.as_str()),
+                "{}: {allow}",
+                route.path
+            );
+            assert!(!allow.contains(method), "{}: {allow}", route.path);
+        }
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) async fn log_in(
     let session = app.issuer.session(&scope);
     let tokens = app.issuer.tokens(user.id, session.id, session.expires_at_ms, &refresh)?;
     Sessions::new(app.store(&scope)).start(user.id, session, app.issuer.hash_of(&refresh)).await?;
+    tracing::info!(message = "login succeeded", event = "login_succeeded", user.id = user.id.to_string());
     let view = SignedInView { user: UserView::from(&user), tokens };
     Ok(app.cookie.set(Answer::ok(&view), &view.tokens))
 }
@@ -42,9 +43,7 @@ async fn authenticate(app: &Parts, scope: &Scope, body: &LogInBody) -> Result<Us
     let phc = user.as_ref().map(|user| user.password_hash.as_str());
     let right = app.passwords.verify(&body.password.0, phc).await;
     let Some(user) = user.filter(|_| right) else {
-        tracing::warn!(message = "login failed", event = "login_failed");
-        telemetry::count(Metric::LoginFailed, FUNCTION.name);
-        return Err(Problem::new(ProblemType::InvalidCredentials));
+        return Err(wrong_credentials());
     };
     users.log_in_succeeded(guard).await?;
     if app.passwords.is_outdated(&user.password_hash) {
@@ -64,9 +63,16 @@ pub(crate) async fn confirm_password(
     let guard = app.issuer.guard_id(&user.email);
     granted(users.reserve_log_in(guard).await?)?;
     if !app.passwords.verify(password, Some(&user.password_hash)).await {
-        return Err(Problem::new(ProblemType::InvalidCredentials));
+        return Err(wrong_credentials());
     }
     Ok(users.log_in_succeeded(guard).await?)
+}
+
+/// Tells the log and the metric, and refuses.
+fn wrong_credentials() -> Problem {
+    tracing::warn!(message = "login failed", event = "login_failed");
+    telemetry::count(Metric::LoginFailed, FUNCTION.name);
+    Problem::new(ProblemType::InvalidCredentials)
 }
 
 fn granted(reservation: Reservation) -> Result<(), Problem> {

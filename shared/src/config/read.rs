@@ -186,7 +186,50 @@ fn config(reader: &mut Reader, raw: &Raw, needs: &[Need]) -> Config {
         warnings: Vec::new(),
     };
     each_another(reader, &config);
+    if reader.production {
+        weaknesses(reader, raw, &config);
+    }
     config
+}
+
+/// What production should not do, and may have reasons to: told, and nothing more, but for certificates that nobody checks.
+fn weaknesses(reader: &mut Reader, raw: &Raw, config: &Config) {
+    if let Some(uri) = raw.mongodb_uri.as_deref().filter(|_| config.mongo.is_some()) {
+        let options = uri.split_once('?').map_or("", |(_, options)| options).to_lowercase();
+        let says = |word: &str| options.split('&').any(|option| option == word);
+        if ["tlsinsecure=true", "tlsallowinvalidcertificates=true", "sslallowinvalidcertificates=true"]
+            .iter()
+            .any(|word| says(word))
+        {
+            let reason = "must check the certificate of the cluster in production";
+            reader.note(&FIELDS.mongodb_uri, Severity::Serious, reason);
+        }
+        let encrypted = says("tls=true") || says("ssl=true") || uri.starts_with("mongodb+srv://");
+        note_plain(reader, &FIELDS.mongodb_uri, uri, encrypted, "mongodb+srv://, or tls=true");
+    }
+    if let Some(url) = raw.redis_url.as_deref().filter(|_| config.redis.is_some()) {
+        note_plain(reader, &FIELDS.redis_url, url, url.starts_with("rediss://"), "rediss://");
+    }
+    if let Some(auth) = &config.auth {
+        let cost = u64::from(auth.argon2_memory_kib).saturating_mul(u64::from(auth.argon2_iterations));
+        if cost < ARGON2_COST_MIN {
+            let reason = "makes password hashes cheaper to guess than 19456 KiB and 2 passes do";
+            reader.note(&FIELDS.argon2_memory_kib, Severity::Notice, reason);
+        }
+    }
+}
+
+/// OWASP's least for Argon2id: 19 MiB and 2 passes.
+const ARGON2_COST_MIN: u64 = 19_456 * 2;
+
+/// A connection beyond this machine that anyone between can read.
+fn note_plain(reader: &mut Reader, variable: &Variable, url: &str, encrypted: bool, instead: &str) {
+    let hosts = url.split_once("://").map_or("", |(_, rest)| rest);
+    let hosts = hosts.split(['/', '?']).next().unwrap_or_default().rsplit('@').next().unwrap_or_default();
+    let here = |host: &str| ["127.0.0.1", "localhost", "[::1]"].iter().any(|name| host.starts_with(name));
+    if !encrypted && !hosts.split(',').all(here) {
+        reader.note(variable, Severity::Notice, format!("is not encrypted: use {instead}"));
+    }
 }
 
 fn app_env(reader: &mut Reader, raw: &Raw) -> AppEnv {

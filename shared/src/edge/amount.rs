@@ -64,6 +64,13 @@ impl Amount {
         }
     }
 
+    /// Where a request gave it: `/amountMinor` where that was the form of `/amount`.
+    fn pointer(&self, pointer: &str) -> String {
+        let as_minor = matches!(self.form, Form::Minor(_)) && self.currency.is_none();
+        let suffix = if as_minor && pointer.ends_with("mount") { "Minor" } else { "" };
+        format!("{pointer}{suffix}")
+    }
+
     /// The amount in minor units of `currency`.
     ///
     /// # Errors
@@ -74,6 +81,7 @@ impl Amount {
         pointer: &str,
         sign: AmountSign,
     ) -> Result<i64, FieldError> {
+        let pointer = &self.pointer(pointer);
         if let Some(known) = self.currency.filter(|known| *known != currency) {
             // Never reread in another currency: 1500 yen are not 15.00 euros.
             let detail = format!("is in {}, and must be given in {}", known.code(), currency.code());

@@ -440,7 +440,14 @@ const SECURITY_HEADERS: &[(&str, &str)] = &[
     ("x-permitted-cross-domain-policies", "none"),
     (
         "permissions-policy",
-        "accelerometer=(), camera=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), payment=(), usb=()",
+        "accelerometer=(), ambient-light-sensor=(), autoplay=(), bluetooth=(), browsing-topics=(), camera=(), \
+         clipboard-read=(), clipboard-write=(), compute-pressure=(), cross-origin-isolated=(), display-capture=(), \
+         encrypted-media=(), fullscreen=(), gamepad=(), geolocation=(), gyroscope=(), hid=(), \
+         identity-credentials-get=(), idle-detection=(), keyboard-map=(), local-fonts=(), magnetometer=(), \
+         microphone=(), midi=(), otp-credentials=(), payment=(), picture-in-picture=(), \
+         publickey-credentials-create=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), \
+         speaker-selection=(), storage-access=(), sync-xhr=(), usb=(), web-share=(), window-management=(), \
+         xr-spatial-tracking=()",
     ),
     ("cache-control", "no-store"),
 ];

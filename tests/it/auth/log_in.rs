@@ -134,6 +134,24 @@ async fn right_log_ins_made_at_once_do_not_delay_each_other() {
 }
 
 #[tokio::test]
+async fn a_hash_of_older_settings_is_made_anew_at_log_in() {
+    let app = TestApp::start().await;
+    let user = app.register().await;
+    let dearer = app.sibling_with(&[("ARGON2_MEMORY_KIB", "16384")]);
+    let users = app.database().await.collection::<mongodb::bson::Document>("users");
+    let hash = async || {
+        let found = users.find_one(mongodb::bson::doc! {"email": &user.email}).await.unwrap().unwrap();
+        found.get_str("passwordHash").unwrap().to_owned()
+    };
+    assert!(hash().await.contains("m=8192,"));
+    dearer.log_in(&user).await;
+    let anew = hash().await;
+    assert!(anew.contains("m=16384,"), "{anew}");
+    dearer.log_in(&user).await;
+    assert_eq!(hash().await, anew, "a hash of today's settings stays");
+}
+
+#[tokio::test]
 async fn a_password_in_the_place_of_an_address_does_not_come_back() {
     let app = TestApp::start().await;
     let answer = log_in(&app, "my secret passphrase", "and another one").await;

@@ -111,7 +111,7 @@ async fn amounts_that_are_not_exact_are_never_rounded() {
     for minor in [0, -1, 10_000_000_000_001_i64, i64::MAX, i64::MIN] {
         let mut body = with("amountMinor", json!(minor));
         body.as_object_mut().unwrap().remove("amount");
-        app.post(&user, "/transactions", &body).await.expect_fields(&[("/amount", "out_of_range")]);
+        app.post(&user, "/transactions", &body).await.expect_fields(&[("/amountMinor", "out_of_range")]);
     }
     app.post(&user, "/transactions", &with("amountMinor", json!(100)))
         .await
