@@ -1,8 +1,8 @@
 # The index of commands. Logic is in `local` (Rust); here is only what calls it.
 #
 # Variables: PORT (3000), FRESH=1 (run: start empty), FN and EVENT (invoke), PROFILE (build: lambda, release or dev),
-# ARCH (build: x86_64 or arm64), TESTS (test: which, as cargo-nextest or cargo test filters them), PARSER and SECONDS (fuzz:
-# which folder of tests/corpus, all unless said; for how long each).
+# ARCH (build: x86_64 or arm64), USER (doctor: whom), TESTS (test: which, as cargo-nextest or cargo test filters them), PARSER
+# and SECONDS (fuzz: which folder of tests/corpus, all unless said; for how long each).
 
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
@@ -35,7 +35,7 @@ need = $(if $(shell command -v $(1)),,$(error $(1) is missing: $(2)))
 rust = $(call need,cargo,install Rust with rustup and run this again) $(call need,cc,install a C compiler (Debian: apt install gcc))
 python = $(call need,python3,install it (Debian: apt install python3 python3-pip python3-venv))
 
-.PHONY: help run demo test test-faults fuzz check lint fmt docs config-check bench build lambda-local invoke migrate lint-template clean local
+.PHONY: help run demo test test-faults fuzz check lint fmt docs config-check bench build lambda-local invoke migrate doctor lint-template clean local
 
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -113,6 +113,10 @@ invoke: local ## One event to one binary of make build (FN=health EVENT=events/h
 
 migrate: local ## The indexes of MONGODB_URI, or of the databases of make run
 	@exec $(LOCAL) migrate
+
+# Every shell sets USER to the login name: only make's own command line counts.
+doctor: local ## Totals, balances and knowledge, recomputed and compared (USER=id or e-mail address, or USER=all)
+	@exec $(LOCAL) doctor $(if $(filter command,$(origin USER)),"$$USER")
 
 lint-template: $(VENV)/ready ## cfn-lint and sam validate on template.yaml; needs no account
 	$(VENV)/bin/cfn-lint template.yaml

@@ -16,6 +16,7 @@ const USAGE: &str = "local <command>
   invoke <function> <event> one event to one binary of make build
   migrate                   the indexes of MONGODB_URI, or of the running databases
   config-check              what is configured, redacted, and every problem of it
+  doctor <user>|all         totals, balances and knowledge recomputed; 1 on any difference
   with-servers -- command   a command with test databases in MONGODB_URI and REDIS_URL";
 
 fn main() -> ExitCode {
@@ -50,6 +51,9 @@ async fn command() -> Result<ExitCode> {
         (Some("demo"), None) => run::demo(&Workspace::find()?, &environment).await,
         (Some("config-check"), None) => run::config_check(&Workspace::find()?, &environment).await,
         (Some("migrate"), None) => run::migrate(&Workspace::find()?, &environment).await,
+        (Some("doctor"), whom) => {
+            run::doctor(&Workspace::find()?, &environment, whom.unwrap_or_default()).await
+        }
         (Some("with-servers"), Some("--")) => {
             run::with_servers(&Workspace::find()?, &environment, arguments.get(2..).unwrap_or_default()).await
         }

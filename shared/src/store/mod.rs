@@ -4,6 +4,7 @@
 //! Must never decide a rule about money (it calls `finance`), nor know an HTTP status.
 
 pub mod accounts;
+pub mod audit;
 pub mod categories;
 pub mod erasure;
 pub mod idempotency;
