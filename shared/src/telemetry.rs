@@ -1,9 +1,11 @@
 //! Structured logs: one JSON line an event, with Powertools' names for what the platform knows; readable lines where
 //! `LOG_FORMAT=pretty`. A metric is a line too, in CloudWatch's embedded metric format (EMF), so that telling one costs no
-//! call. Must never log a password, token, cookie, e-mail or body, nor make a metric of a user.
+//! call. A panic, wherever it is, is one line of the same form. Must never log a password, token, cookie, e-mail or body,
+//! nor make a metric of a user.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::panic::PanicHookInfo;
 
 use serde_json::{Value, json};
 use tracing::field::{Field, Visit};
@@ -12,7 +14,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{
-    FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter, layer as lines,
+    FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter, layer as lines, writer::MakeWriterExt,
 };
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
@@ -86,18 +88,11 @@ pub fn subscriber<W>(config: &LoggingConfig, writer: W) -> Box<dyn Subscriber + 
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let level: LevelFilter = config.level.parse().unwrap_or(LevelFilter::INFO);
-    // Drivers log at debug what may hold data of users; they are capped.
-    let drivers = ["mongodb", "hyper", "hyper_util", "rustls", "aws_config", "aws_smithy_runtime", "h2"];
-    let filter = Targets::new()
-        .with_default(level)
-        .with_targets(drivers.map(|driver| (driver, level.min(LevelFilter::WARN))))
-        .with_target(METRICS, LevelFilter::INFO);
-    let registry = tracing_subscriber::registry().with(filter);
-    let format = JsonLines { clock: Clock::system(), namespace: config.metrics_namespace.clone() };
+    let registry = tracing_subscriber::registry().with(filter(config));
     match config.format {
         LogFormat::Json => {
-            Box::new(registry.with(lines().fmt_fields(JsonFields).event_format(format).with_writer(writer)))
+            let json = lines().fmt_fields(JsonFields).event_format(JsonLines::new(config));
+            Box::new(registry.with(json.with_writer(writer)))
         }
         LogFormat::Pretty => {
             Box::new(registry.with(lines().with_target(false).compact().with_writer(writer)))
@@ -105,12 +100,69 @@ where
     }
 }
 
-/// Starts logging for the process. A second call keeps the first subscriber: one process may mount several functions.
+/// The same, with a copy of every line for a second writer, which is JSON even where the first one's are for people.
+pub fn subscriber_with_copy<W, C>(
+    config: &LoggingConfig,
+    writer: W,
+    copy: C,
+) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    C: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    match config.format {
+        LogFormat::Json => subscriber(config, writer.and(copy)),
+        LogFormat::Pretty => {
+            let json = lines().fmt_fields(JsonFields).event_format(JsonLines::new(config));
+            let pretty = lines().with_target(false).compact().with_writer(writer);
+            let registry = tracing_subscriber::registry().with(filter(config));
+            Box::new(registry.with(pretty).with(json.with_writer(copy)))
+        }
+    }
+}
+
+fn filter(config: &LoggingConfig) -> Targets {
+    let level: LevelFilter = config.level.parse().unwrap_or(LevelFilter::INFO);
+    // Drivers log at debug what may hold data of users, the AWS SDK at trace whole answers with secrets; they are capped.
+    // So is Lambda's runtime: at trace it logs events whole, and its span would repeat the ids of ours on every line.
+    let drivers = ["mongodb", "hyper", "rustls", "h2", "aws_", "lambda_"];
+    Targets::new()
+        .with_default(level)
+        .with_targets(drivers.map(|driver| (driver, level.min(LevelFilter::WARN))))
+        .with_target(METRICS, LevelFilter::INFO)
+}
+
+/// Starts logging for the process, its panics included. A second call keeps the first subscriber: one process may mount
+/// several functions.
 pub fn init<W>(config: &LoggingConfig, writer: W)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    drop(subscriber(config, writer).try_init());
+    install(subscriber(config, writer));
+}
+
+/// [`init`], with a copy of every line.
+pub fn init_with_copy<W, C>(config: &LoggingConfig, writer: W, copy: C)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    C: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    install(subscriber_with_copy(config, writer, copy));
+}
+
+fn install(subscriber: Box<dyn Subscriber + Send + Sync>) {
+    if subscriber.try_init().is_ok() {
+        // Instead of the standard one, whose lines on standard error are of no form and name no request.
+        std::panic::set_hook(Box::new(log_panic));
+    }
+}
+
+/// Logs a panic where it happens: within a request's span the line has the request's ids. Its text is told only where it
+/// was written as it is: a formatted one may hold what a person typed (`byte index 5 is not a char boundary of ...`).
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let text = panic.payload().downcast_ref::<&'static str>().copied();
+    let location = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
+    tracing::error!(message = "panicked", panic = text, location = location.as_deref());
 }
 
 /// Keeps a span's fields as the inside of a JSON object, so that an event can be put beside them.
@@ -146,6 +198,12 @@ impl<'writer> FormatFields<'writer> for JsonFields {
 struct JsonLines {
     clock: Clock,
     namespace: String,
+}
+
+impl JsonLines {
+    fn new(config: &LoggingConfig) -> Self {
+        Self { clock: Clock::system(), namespace: config.metrics_namespace.clone() }
+    }
 }
 
 impl<S, N> FormatEvent<S, N> for JsonLines
@@ -309,12 +367,40 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_is_json_and_whole_whatever_the_terminal_shows() {
+        for format in [LogFormat::Json, LogFormat::Pretty] {
+            let (shown, kept) = (Lines::default(), Lines::default());
+            let (show, keep) = (shown.clone(), kept.clone());
+            let config =
+                LoggingConfig { level: "info".to_owned(), format, metrics_namespace: "Ours".to_owned() };
+            let both = subscriber_with_copy(&config, move || show.clone(), move || keep.clone());
+            tracing::subscriber::with_default(both, || {
+                let _request = tracing::error_span!("request", correlation_id = "abc").entered();
+                tracing::info!(message = "kept", status = 200u64);
+                count(Metric::LoginFailed, "auth");
+            });
+            let kept = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+            let lines: Vec<Value> = kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            assert_eq!(lines.len(), 2, "{kept}");
+            assert_eq!((&lines[0]["correlation_id"], &lines[0]["status"]), (&json!("abc"), &json!(200)));
+            assert_eq!(kept.matches("correlation_id").count(), 2, "each key once a line");
+            let shown = String::from_utf8(shown.0.lock().unwrap().clone()).unwrap();
+            assert_eq!(shown.lines().count(), 2);
+            assert_eq!(shown.starts_with('{'), format == LogFormat::Json);
+        }
+    }
+
+    #[test]
     fn drivers_are_heard_from_warnings_on_only() {
         let lines = logged("trace", || {
             tracing::info!(target: "mongodb::cmap", "a driver's");
+            let _span = tracing::info_span!(target: "lambda_runtime::layers::trace", "invoke", requestId = 1)
+                .entered();
+            tracing::debug!(target: "aws_runtime::env_config", src = "HOME", "the SDK's");
             tracing::warn!(target: "hyper::proto", "a driver's warning");
             tracing::trace!("ours");
         });
         assert_eq!(lines.len(), 2);
+        assert!(lines.iter().all(|line| line.get("requestId").is_none()));
     }
 }

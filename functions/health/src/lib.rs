@@ -118,7 +118,6 @@ async fn answer_schedule(State(app): State<App>, request: Request, next: Next) -
     let view = app.check(scope.as_ref()).await;
     tracing::info!(
         message = "health checked",
-        service = FUNCTION.name,
         status = view.status,
         mongodb = view.services.mongodb,
         redis = view.services.redis,

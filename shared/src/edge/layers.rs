@@ -180,15 +180,8 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
         .await
     {
         Ok(Ok(response)) => response,
-        Ok(Err(panic)) => {
-            let text = panic
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_owned())
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_default();
-            span.in_scope(|| tracing::error!(message = "handler panicked", panic = text));
-            Problem::new(ProblemType::Internal).into_response()
-        }
+        // Logged where it happened, by the panic hook.
+        Ok(Err(_)) => Problem::new(ProblemType::Internal).into_response(),
         Err(_) => Problem::new(ProblemType::DeadlineExceeded).into_response(),
     };
     let problem = response.extensions().get::<Problem>();
@@ -271,7 +264,7 @@ impl Edge {
             function_request_id = context.map(|c| c.request_id.as_str()),
             correlation_id = &*scope.request_id,
             apigw_request_id = gateway_id,
-            xray_trace_id = context.and_then(|c| c.xray_trace_id.as_deref()),
+            xray_trace_id = context.and_then(|c| c.xray_trace_id.as_deref()).and_then(trace_root),
         )
     }
 
@@ -404,6 +397,11 @@ impl Edge {
         }
         response
     }
+}
+
+/// The trace's own id of an X-Ray header, `Root=1-...;Parent=...;Sampled=1;...`.
+fn trace_root(header: &str) -> Option<&str> {
+    header.split(';').find_map(|part| part.trim().strip_prefix("Root="))
 }
 
 fn is_preflight(request: &Request) -> bool {

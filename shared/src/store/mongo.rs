@@ -214,6 +214,7 @@ impl Store {
         E: From<StoreError> + Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
+        // Within the request's span, so that what the task logs, a panic above all, has the request's ids.
         match tokio::time::timeout_at(self.until.into(), tokio::spawn(work.in_current_span())).await {
             Ok(Ok(result)) => {
                 if result.is_ok() {
