@@ -16,6 +16,7 @@ use crate::edge::event::Door;
 use crate::edge::{Function, Problem, ProblemType, Scope};
 use crate::live::Live;
 use crate::rate_limit::LocalLogs;
+use crate::shutdown;
 use crate::store::redis::Redis;
 use crate::store::{Mongo, Store};
 use crate::telemetry;
@@ -94,6 +95,12 @@ impl Boot {
         let make = || self.config.redis.as_ref().and_then(|config| Redis::new(config).ok());
         self.redis.get_or_init(make).clone()
     }
+
+    /// Closes what this boot has opened, in order and in time.
+    pub async fn close(&self, service: &'static str) {
+        let (mongo, redis) = (self.mongo.get().cloned().flatten(), self.redis.get().cloned().flatten());
+        shutdown::close(service, mongo, redis).await;
+    }
 }
 
 /// What every function of signed-in users needs. A function that needs less asks [`Boot`] for its parts.
@@ -163,11 +170,7 @@ pub async fn run(function: Function, build: fn(&Boot) -> Router) -> Result<(), l
     let service = function.name;
     let closing = live.clone();
     lambda_runtime::spawn_graceful_shutdown_handler(move || async move {
-        tracing::info!(message = "shutdown", service, step = "closing");
-        if let Some(Some(mongo)) = closing.boot().mongo.get() {
-            mongo.shutdown().await;
-        }
-        tracing::info!(message = "shutdown", service, step = "closed");
+        closing.boot().close(service).await;
     })
     .await;
     let answers = tower::service_fn(move |request| {

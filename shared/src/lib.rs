@@ -15,5 +15,6 @@ pub mod ids;
 pub mod live;
 pub mod rate_limit;
 pub mod secrets;
+pub mod shutdown;
 pub mod store;
 pub mod telemetry;

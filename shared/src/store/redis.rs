@@ -169,6 +169,15 @@ impl Redis {
         Err(error)
     }
 
+    /// Closes the connection, if there is one. Redis is asked to (`QUIT`), so that its side is closed too when this
+    /// returns; later use would open a new one.
+    pub async fn close(&self) {
+        let manager = self.inner.manager.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut manager) = manager {
+            drop(redis::cmd("QUIT").query_async::<()>(&mut manager).await);
+        }
+    }
+
     /// Whether Redis answers within `limit`. Asks it even while the breaker is open: health tells what is, and an answer
     /// closes the breaker.
     pub async fn ping(&self, limit: Duration) -> bool {
