@@ -9,6 +9,12 @@ pub fn say(line: impl Display) {
     drop(writeln!(out, "{line}").and_then(|()| out.flush()));
 }
 
+/// One line of a process below us, as it wrote it.
+pub fn pass_on(line: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    drop(out.write_all(line).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()));
+}
+
 /// One line on standard error.
 pub fn warn(line: impl Display) {
     drop(writeln!(std::io::stderr().lock(), "{line}"));

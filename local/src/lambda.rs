@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +17,11 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use rustix::process::Signal;
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
-use tokio::process::Child;
+use tokio::process::{Child, ChildStdout};
 use tokio::sync::{Mutex, Semaphore};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::console;
@@ -35,8 +38,13 @@ const START_PATIENCE: Duration = Duration::from_secs(10);
 const INIT_ALLOWANCE: Duration = Duration::from_secs(10);
 /// A function has 500 ms after Lambda's SIGTERM; a little more costs nothing here.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the last lines of an ended environment may take.
+const LAST_LINES_PATIENCE: Duration = Duration::from_millis(500);
 /// Another program can take a port between its choice and its use.
 const PORT_ATTEMPTS: u32 = 5;
+
+/// Takes each line that a binary writes to its standard output, without the line break.
+pub type Lines = Arc<dyn Fn(&[u8]) + Send + Sync>;
 
 /// The pools of all functions.
 pub struct Pools {
@@ -57,11 +65,14 @@ struct Program {
     emulator: PathBuf,
     setpriv: Option<PathBuf>,
     variables: Variables,
+    lines: Option<Lines>,
 }
 
 struct Environment {
     child: Child,
     port: u16,
+    /// Passes its lines on until its end.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Pools {
@@ -79,7 +90,8 @@ impl Pools {
         Ok(())
     }
 
-    /// Finds the emulator; starts nothing yet. The binaries have the environment `variables`, nothing else of ours.
+    /// Finds the emulator; starts nothing yet. The binaries have the environment `variables`, nothing else of ours. Their
+    /// standard output goes to `lines`, or to ours.
     ///
     /// # Errors
     /// One line when it cannot be had.
@@ -89,6 +101,7 @@ impl Pools {
         variables: Variables,
         functions: &[Function],
         bootstrap: impl Fn(&str) -> PathBuf,
+        lines: Option<Lines>,
     ) -> Result<Self> {
         let path = environment.get("PATH").map(String::as_str);
         let emulator =
@@ -97,7 +110,7 @@ impl Pools {
                 None => Fetcher::new(workspace, environment).program(&RUNTIME_EMULATOR).await?,
             };
         console::say(format_args!("Using the Lambda emulator {}", emulator.display()));
-        let program = Arc::new(Program { emulator, setpriv: on_path(path, "setpriv"), variables });
+        let program = Arc::new(Program { emulator, setpriv: on_path(path, "setpriv"), variables, lines });
         let pool = |function: &Function| Pool {
             function: function.clone(),
             program: Arc::clone(&program),
@@ -198,15 +211,29 @@ impl Program {
                 .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
                 .env("AWS_LAMBDA_FUNCTION_TIMEOUT", function.timeout.as_secs().to_string())
                 .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string());
-            let child =
+            if self.lines.is_some() {
+                command.stdout(Stdio::piped());
+            }
+            let mut child =
                 command.spawn().with_context(|| format!("{} cannot be started", self.emulator.display()))?;
-            let mut environment = Environment { child, port };
+            let output = child.stdout.take().zip(self.lines.clone());
+            let reader = output.map(|(output, lines)| tokio::spawn(pass_on(output, lines)));
+            let mut environment = Environment { child, port, reader };
             if environment.accepts().await? {
                 return Ok(environment);
             }
             environment.discard().await;
         }
         bail!("the emulator of {} did not start in {PORT_ATTEMPTS} attempts", function.name)
+    }
+}
+
+async fn pass_on(output: ChildStdout, lines: Lines) {
+    let mut output = BufReader::new(output);
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
+        lines(line.trim_ascii_end());
+        line.clear();
     }
 }
 
@@ -252,6 +279,10 @@ impl Environment {
     async fn discard(mut self) {
         process::signal_group(&self.child, Signal::KILL);
         drop(self.child.wait().await);
+        if let Some(reader) = self.reader.take() {
+            // What it wrote last is still in the pipe; a stray child that holds the pipe open is not waited for.
+            drop(timeout(LAST_LINES_PATIENCE, reader).await);
+        }
     }
 }
 

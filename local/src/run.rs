@@ -1,5 +1,5 @@
-//! The commands: `run` and `lambda` serve the API, `demo` fills it, `migrate` makes the indexes, `with_servers` lends test
-//! databases to a command. Each says what it does while it does it, and stops what it started, in order.
+//! The commands: `run` and `lambda` serve the API, `demo` fills it, `migrate` makes the indexes, `doctor` checks what is
+//! kept, `with_servers` lends test databases to a command. Each says what it does while it does it, and stops what it started, in order.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
@@ -15,17 +15,24 @@ use shared::store::indexes;
 
 use crate::aws::AwsApis;
 use crate::configuration;
-use crate::console::{say, warn};
+use crate::console::{self, say, warn};
 use crate::demo;
+use crate::doctor::{self, Whom};
 use crate::functions::{self, FUNCTIONS, Functions};
 use crate::gateway::{self, Backend, Gateway, Reserved};
-use crate::lambda::{self, Pools};
+use crate::lambda::{self, Lines, Pools};
+use crate::logs::LogFiles;
 use crate::process;
 use crate::secrets;
 use crate::servers::{self, Purpose, Servers};
 use crate::signals::Stop;
 use crate::template::{Function, Template};
-use crate::workspace::{Lock, Variables, Workspace, make_folder, remove_folder, variable, write_private};
+use crate::workspace::{
+    Lock, PORT, Variables, Workspace, make_folder, remove_folder, variable, write_private,
+};
+
+/// What the local run calls itself in the log.
+const SERVICE: &str = "local";
 
 /// What `make demo` must share with the server of its port, whatever terminal it is typed in.
 const SHARED_WITH_DEMO: [&str; 12] = [
@@ -61,7 +68,7 @@ struct Home {
 impl Home {
     fn of(workspace: &Workspace, variables: &Variables) -> Result<Self> {
         let port = match variable(variables, "PORT") {
-            None => 3000,
+            None => PORT,
             Some(text) => match text.parse::<u16>() {
                 Ok(port) if port > 0 => port,
                 _ => bail!("PORT must be a number from 1 to 65535, for example: make run PORT=3001"),
@@ -93,7 +100,7 @@ impl Home {
                     "it already runs on port {} (pid {}): stop it there with Ctrl-C, or choose another port: make run PORT={}",
                     self.port,
                     pid.trim(),
-                    if self.port < u16::MAX { self.port + 1 } else { 3000 }
+                    if self.port < u16::MAX { self.port + 1 } else { PORT }
                 )
             }
         }
@@ -187,7 +194,8 @@ async fn serve_on(
 ) -> Result<ExitCode> {
     let mut variables = with_servers_of(environment, servers);
     secrets::complete(workspace, &mut variables)?;
-    log_readably_on_a_terminal(&mut variables);
+    log_for_the_reader(&mut variables, behind);
+    let files = LogFiles::open(&workspace.logs(home.port));
 
     let prepare = async {
         let functions = Functions::mount(&variables)?;
@@ -200,26 +208,36 @@ async fn serve_on(
         let backend = match behind {
             Behind::Routers => Backend::InProcess(functions.clone()),
             Behind::Bootstraps => {
-                Backend::Bootstraps(pools(workspace, environment, &variables, &template.functions).await?)
+                let lines = both_ways(&files);
+                let functions = &template.functions;
+                Backend::Bootstraps(pools(workspace, environment, &variables, functions, Some(lines)).await?)
             }
         };
         Ok((functions, backend))
     };
     let (functions, backend) = stop.unless_asked(prepare).await?;
     home.write_state(&variables)?;
-    shared::telemetry::init(&functions.boot().config.logging, std::io::stdout);
+    let logging = &functions.boot().config.logging;
+    shared::telemetry::init_with_copy(logging, std::io::stdout, files.clone());
 
     let gateway = Arc::new(Gateway::new(template, backend));
     let listener = reserved.listen()?;
     greet(home.port, behind);
+    say(format_args!(
+        "The log is also in {}/combined.log and error.log",
+        workspace.short(&workspace.logs(home.port))
+    ));
     tokio::select! {
-        _ = gateway.serve(listener, stop.clone()) => {}
+        drained = gateway.serve(listener, stop.clone()) => {
+            tell_drained(drained);
+        }
         () = servers.watch() => {}
     }
     if let Backend::Bootstraps(pools) = gateway.backend() {
         pools.stop().await;
     }
-    close(functions.boot()).await;
+    functions.boot().close(SERVICE).await;
+    files.finish();
     Ok(ExitCode::SUCCESS)
 }
 
@@ -264,11 +282,35 @@ fn check_configuration(workspace: &Workspace, environment: &Variables) -> Result
     Ok(())
 }
 
-fn log_readably_on_a_terminal(variables: &mut Variables) {
+/// Readable lines on a terminal, unless something else was asked for. Those of the binaries are JSON always: each goes to
+/// the terminal and to the log files as it is.
+fn log_for_the_reader(variables: &mut Variables, behind: Behind) {
     use std::io::IsTerminal;
-    if variable(variables, "LOG_FORMAT").is_none() && std::io::stdout().is_terminal() {
-        variables.insert("LOG_FORMAT".to_owned(), "pretty".to_owned());
+    let readable = variable(variables, "LOG_FORMAT").is_none() && std::io::stdout().is_terminal();
+    match behind {
+        Behind::Bootstraps => drop(variables.insert("LOG_FORMAT".to_owned(), "json".to_owned())),
+        Behind::Routers if readable => drop(variables.insert("LOG_FORMAT".to_owned(), "pretty".to_owned())),
+        Behind::Routers => {}
     }
+}
+
+/// The first step of the shutdown; the databases follow.
+fn tell_drained(drained: bool) {
+    let (service, step) = (SERVICE, "http");
+    if drained {
+        tracing::info!(message = "shutdown", service, step);
+    } else {
+        tracing::warn!(message = "shutdown", service, step, reason = "some requests did not end in time");
+    }
+}
+
+/// To the terminal and to the files.
+fn both_ways(files: &LogFiles) -> Lines {
+    let files = files.clone();
+    Arc::new(move |line| {
+        console::pass_on(line);
+        files.keep_foreign(line);
+    })
 }
 
 async fn migrate_on(boot: &Boot) -> Result<()> {
@@ -288,13 +330,6 @@ async fn migrate_on(boot: &Boot) -> Result<()> {
     })?;
     say("Indexes are in place");
     Ok(())
-}
-
-/// Ends the clients before their servers go.
-async fn close(boot: &Boot) {
-    if let Some(mongo) = boot.mongo() {
-        mongo.shutdown().await;
-    }
 }
 
 /// `demo`: two years of data for the demo user, on the databases of the port's run; when none runs, on that port's data.
@@ -338,9 +373,10 @@ async fn pools(
     environment: &Variables,
     variables: &Variables,
     functions: &[Function],
+    lines: Option<Lines>,
 ) -> Result<Pools> {
     let bootstrap = |name: &str| workspace.bootstrap(name);
-    Pools::prepare(workspace, environment, variables.clone(), functions, bootstrap).await
+    Pools::prepare(workspace, environment, variables.clone(), functions, bootstrap, lines).await
 }
 
 /// `invoke`: one event to one binary, on the databases of the port's run; prints what Lambda would hand on.
@@ -375,7 +411,7 @@ pub async fn invoke(
     }
     let event: Value =
         serde_json::from_str(&text).with_context(|| format!("{} is not JSON", event.display()))?;
-    let pools = pools(workspace, environment, &variables, std::slice::from_ref(function)).await?;
+    let pools = pools(workspace, environment, &variables, std::slice::from_ref(function), None).await?;
     let answer = stop.unless_asked(async { Ok(pools.invoke(function, &event).await) }).await;
     pools.stop().await;
     let answer = answer?.map_err(|reason| anyhow!("{name} failed: {reason}"))?;
@@ -385,6 +421,26 @@ pub async fn invoke(
 
 /// `migrate`: the indexes of `MONGODB_URI`, or of the database that runs for the port.
 pub async fn migrate(workspace: &Workspace, environment: &Variables) -> Result<ExitCode> {
+    let boot = boot_of_a_database(workspace, environment)?;
+    migrate_on(&boot).await?;
+    boot.close(SERVICE).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `doctor`: what is kept beside the transactions, recomputed and compared; fails on any difference.
+pub async fn doctor(workspace: &Workspace, environment: &Variables, whom: &str) -> Result<ExitCode> {
+    let mut stop = Stop::listen()?;
+    let whom = Whom::parse(whom)?;
+    let boot = boot_of_a_database(workspace, environment)?;
+    let findings = stop.unless_asked(doctor::check(&boot, &whom, say)).await;
+    boot.close(SERVICE).await;
+    let findings = findings?;
+    say(&findings);
+    Ok(if findings.differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// On `MONGODB_URI`, or on the database that runs for the port.
+fn boot_of_a_database(workspace: &Workspace, environment: &Variables) -> Result<Boot> {
     let mut variables = environment.clone();
     if variable(&variables, "MONGODB_URI").is_none() {
         let home = Home::of(workspace, environment)?;
@@ -393,10 +449,7 @@ pub async fn migrate(workspace: &Workspace, environment: &Variables) -> Result<E
             None => bail!("which database? Set MONGODB_URI, or start make run first (PORT={})", home.port),
         }
     }
-    let boot = Boot::new(Config::load(&variables, &[Need::Mongo])?);
-    migrate_on(&boot).await?;
-    close(&boot).await;
-    Ok(ExitCode::SUCCESS)
+    Ok(Boot::new(Config::load(&variables, &[Need::Mongo])?))
 }
 
 /// `config-check`: what the functions would find in this environment. Outside production the checkout's development secrets

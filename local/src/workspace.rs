@@ -1,7 +1,7 @@
 //! Where the local run keeps things: `.local/bin` (fetched programs), `.local/run/<PORT>` (one run's data, logs and pids),
-//! `.local/test/<pid>` (a test run's), `.local/secrets.env`. A file appears whole or not at all.
+//! `.local/test/<pid>` (a test run's), `.local/secrets.env`; the server's log is in `logs`. A file appears whole or not at all.
 //!
-//! Must never write outside `.local`.
+//! Must never write outside `.local` and `logs`.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -10,6 +10,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+
+/// The port of a run that names none.
+pub const PORT: u16 = 3000;
 
 /// The checkout that the command runs in.
 #[derive(Clone, Debug)]
@@ -45,6 +48,12 @@ impl Workspace {
     }
     pub fn run(&self, port: u16) -> PathBuf {
         self.root.join(".local/run").join(port.to_string())
+    }
+    /// The folder of a port's log files: `logs` of the default port, one below it of any other, so that no two runs share
+    /// one.
+    pub fn logs(&self, port: u16) -> PathBuf {
+        let logs = self.root.join("logs");
+        if port == PORT { logs } else { logs.join(port.to_string()) }
     }
     pub fn tests(&self) -> PathBuf {
         self.root.join(".local/test")
