@@ -4,18 +4,20 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use local::functions::FUNCTIONS;
-use local::lambda::{Pools, is_answer};
+use local::lambda::{Lines, Pools, is_answer};
 use local::process;
 use local::template::Template;
 use local::workspace::Workspace;
 use rustix::process::Signal;
 use serde_json::{Map, Value, json};
 use shared::config::Need;
+use tests::proxy::{Proxy, Stop};
 use tests::runtime_api::RuntimeApi;
-use tests::{Answer, TestApp};
+use tests::{Answer, TestApp, canary};
 use tokio::io::AsyncReadExt;
 
 use crate::secrets::{self, Vault};
@@ -133,8 +135,18 @@ async fn the_binaries_answer_the_golden_events_as_the_routers_do() {
     let (real, routers) = (TestApp::with(&limits).await, TestApp::with(&limits).await);
     let environment = shared::config::environment();
     let variables = real.variables().clone();
+    // Whatever a binary says is looked at as every line of the tests is.
+    let said: Arc<Mutex<Vec<String>>> = Arc::default();
+    let heard = said.clone();
+    let lines: Lines = Arc::new(move |line| {
+        let line = String::from_utf8_lossy(line).into_owned();
+        canary::check(&line);
+        heard.lock().unwrap().push(line);
+    });
     let pools =
-        Pools::prepare(&Workspace::at(root()), &environment, variables, &functions, bootstrap).await.unwrap();
+        Pools::prepare(&Workspace::at(root()), &environment, variables, &functions, bootstrap, Some(lines))
+            .await
+            .unwrap();
     let (mut theirs, mut ours) = (Known::default(), Known::default());
     let mut invoked = BTreeSet::new();
     for (name, event) in events() {
@@ -158,6 +170,15 @@ async fn the_binaries_answer_the_golden_events_as_the_routers_do() {
         invoked.insert(function.name.clone());
     }
     pools.stop().await;
+    // The local run keeps these lines in its files.
+    let said = said.lock().unwrap();
+    let completed: BTreeSet<String> = said
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|line| line["message"] == "request completed")
+        .map(|line| line["service"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(completed, invoked);
     assert_eq!(invoked, FUNCTIONS.iter().map(|function| function.name.to_owned()).collect::<BTreeSet<_>>());
 }
 
@@ -172,6 +193,7 @@ async fn run_to_end(function: &str, variables: &[(&str, &str)]) -> (Option<i32>,
         .unwrap_or_else(|_| panic!("{function} goes on with a configuration that it cannot use"))
         .unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    canary::check(&text(&output.stdout));
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
@@ -273,6 +295,7 @@ impl Running {
         let took = sent.elapsed();
         let mut log = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut log).await.unwrap();
+        canary::check(&log);
         (status.code(), log, took)
     }
 }
@@ -291,19 +314,53 @@ async fn sigterm_closes_what_is_open_and_ends_within_lambdas_500_ms() {
         let (status, log, took) = running.terminate().await;
         assert_eq!(status, Some(0), "{}: {log}", function.name);
         assert!(took < Duration::from_millis(500), "{} took {} ms", function.name, took.as_millis());
-        let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let steps: Vec<&str> = lines
-            .iter()
-            .filter(|line| line["message"] == "shutdown" && line["service"] == function.name)
-            .filter_map(|line| line["step"].as_str())
-            .collect();
-        assert_eq!(
-            (steps.first(), steps.last()),
-            (Some(&"closing"), Some(&"closed")),
-            "{}: {log}",
-            function.name
-        );
+        assert_eq!(steps(&log, function.name), ["closing", "mongodb", "redis", "closed"], "{log}");
+        assert!(!log.contains(r#""level":"WARN""#), "{}: {log}", function.name);
     }
+}
+
+/// The steps of the shutdown, in order.
+fn steps(log: &str, function: &str) -> Vec<String> {
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    lines
+        .iter()
+        .filter(|line| line["message"] == "shutdown" && line["service"] == function)
+        .filter_map(|line| line["step"].as_str().map(str::to_owned))
+        .collect()
+}
+
+/// A function of signed-in users whose request hangs: MongoDB took its first command, and answers no more.
+async fn hanging(app: &TestApp) -> Running {
+    let user = app.register().await;
+    let proxy = Proxy::start(app.mongodb_address(), Stop::Before(0)).await.unwrap();
+    let mut variables = app.variables().clone();
+    let uri = format!("mongodb://127.0.0.1:{}/?directConnection=true&serverMonitoringMode=poll", proxy.port);
+    variables.insert("MONGODB_URI".into(), uri);
+    let mut running = Running::start("accounts", &variables).await;
+    running.api.until_next(PATIENCE).await.unwrap();
+    running.api.send(&app.event(&user, "GET", "/accounts", &[], None));
+    tokio::time::timeout(PATIENCE, proxy.stopped()).await.expect("it asks MongoDB");
+    running
+}
+
+#[tokio::test]
+async fn sigterm_while_mongodb_is_a_black_hole_ends_in_time_all_the_same() {
+    let app = TestApp::start().await;
+    let (status, log, took) = hanging(&app).await.terminate().await;
+    assert_eq!(status, Some(0), "{log}");
+    assert!(took < Duration::from_millis(500), "{} ms: {log}", took.as_millis());
+    assert_eq!(steps(&log, "accounts"), ["closing", "mongodb", "redis", "closed"], "{log}");
+}
+
+#[tokio::test]
+async fn a_second_sigterm_changes_nothing() {
+    let app = TestApp::start().await;
+    let running = hanging(&app).await;
+    process::signal(&running.child, Signal::TERM);
+    let (status, log, took) = running.terminate().await;
+    assert_eq!(status, Some(0), "{log}");
+    assert!(took < Duration::from_millis(500), "{} ms: {log}", took.as_millis());
+    assert_eq!(steps(&log, "accounts"), ["closing", "mongodb", "redis", "closed"], "{log}");
 }
 
 #[tokio::test]

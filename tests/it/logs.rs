@@ -1,12 +1,16 @@
 //! The log of a whole session: what it must say, and what it must never.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use lambda_http::tower::ServiceExt;
+use lambda_http::{Context, RequestExt, lambda_runtime};
 use serde_json::{Value, json};
-use shared::telemetry::Metric;
+use shared::telemetry::{self, Metric};
 use tests::log::capture;
-use tests::proxy::{Fault, Proxy};
-use tests::{PASSWORD, TestApp, User};
+use tests::proxy::{Fault, Proxy, Stop};
+use tests::{PASSWORD, TestApp, User, canary, misbehaving};
 
 const PRIVATE: &str = "Zwetschgenknödel";
 
@@ -203,4 +207,96 @@ async fn log_ins_and_a_stolen_refresh_token_are_told_and_counted() {
     let succeeded = told("login_succeeded");
     assert_eq!((succeeded.len(), &succeeded[0]["user.id"]), (1, &json!(user.id.to_string())));
     assert_eq!((told("refresh_token_reused").len(), log.metric(Metric::RefreshReuse)), (1, 1));
+}
+
+/// The most that a `request completed` line may have, its line break included.
+const LINE_MAX: usize = 700;
+
+/// What Lambda tells a function, each value as long as it can be.
+fn longest_context() -> Context {
+    let config =
+        lambda_runtime::Config { function_name: "f".repeat(64), ..lambda_runtime::Config::default() };
+    let mut context = Context::default();
+    context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
+    context.xray_trace_id = Some(
+        "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;\
+         Lineage=a87bd80c:0|68fd508a:5|c512fbe3:2"
+            .to_owned(),
+    );
+    context.env_config = Arc::new(config);
+    context
+}
+
+/// Asks for every operation with the longest of everything, as a live user.
+async fn ask_for_everything(app: &TestApp, user: &User) {
+    let id = "01936f6e-1111-7abc-8def-0123456789ab";
+    let correlation = "c".repeat(64);
+    for (name, route) in app.operations() {
+        let path = route.path.replace("{id}", id);
+        let event = app.event(user, route.method.as_str(), &path, &[("x-request-id", &correlation)], None);
+        let request = lambda_http::request::from_str(&event).unwrap().with_lambda_context(longest_context());
+        let function = app.functions.iter().find(|function| function.name == name).unwrap();
+        function.router.clone().oneshot(request).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_request_line_has_at_most_700_bytes_whatever_its_route_and_its_ids() {
+    let log = capture();
+    let app = TestApp::start().await;
+    // None of the operations must end the session of the others.
+    for (_, route) in app.operations() {
+        assert!(route.path.len() < 60, "{}", route.path);
+    }
+    let user = app.register().await;
+    ask_for_everything(&app, &user).await;
+    let text = log.text();
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("request completed")).collect();
+    assert!(lines.len() > app.operations().len(), "{}", lines.len());
+    let longest = lines.iter().max_by_key(|line| line.len()).unwrap();
+    assert!(longest.len() < LINE_MAX, "{} bytes: {longest}", longest.len() + 1);
+    let line: Value = serde_json::from_str(longest).unwrap();
+    let ids = [
+        ("function_name", 64),
+        ("function_request_id", 36),
+        ("correlation_id", 64),
+        ("apigw_request_id", 16),
+        ("xray_trace_id", 35),
+        ("user.id", 36),
+    ];
+    for (id, length) in ids {
+        assert_eq!(line[id].as_str().map(str::len), Some(length), "{id}: {longest}");
+    }
+}
+
+#[tokio::test]
+async fn every_key_that_docs_logging_md_describes_is_used_in_a_line() {
+    let log = capture();
+    let app = TestApp::start().await;
+    let user = app.register().await;
+    ask_for_everything(&app, &user).await;
+    let user = app.register().await;
+    let wrong = json!({"email": user.email, "password": "a wrong passphrase indeed"});
+    app.anonymous("POST", "/auth/login", Some(&wrong)).await.expect(401);
+    app.invoke("health", include_str!("../../events/health.schedule.json")).await.expect(200);
+    let away = app.sibling_with(&[("MONGODB_URI", "mongodb://127.0.0.1:1/?directConnection=true")]);
+    away.get(&user, "/transactions").await.expect(503);
+    let request = tests::event("GET", "/api/v1/misbehaving/before", &user.ip, &[], None);
+    let request = lambda_http::request::from_str(&request).unwrap();
+    misbehaving::build(&app.boot).oneshot(request).await.unwrap();
+    for metric in Metric::ALL {
+        telemetry::count(*metric, "x");
+    }
+    // MongoDB takes the good-bye and does not answer.
+    let proxy = Proxy::start(app.mongodb_address(), Stop::Before(0)).await.unwrap();
+    let uri = format!("mongodb://127.0.0.1:{}/?directConnection=true", proxy.port);
+    let hanging = app.sibling_with(&[("MONGODB_URI", &uri), ("MONGO_OPERATION_TIMEOUT_MS", "500")]);
+    hanging.get(&user, "/transactions").await;
+    hanging.boot.close("transactions").await;
+    let lines = log.lines();
+    let used: BTreeSet<String> =
+        lines.iter().flat_map(|line| line.as_object().unwrap().keys().cloned()).collect();
+    // That no other key is used is seen to with every line of every test.
+    let unused: Vec<_> = canary::documented_keys().into_iter().filter(|key| !used.contains(key)).collect();
+    assert_eq!(unused, Vec::<String>::new());
 }

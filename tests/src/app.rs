@@ -17,6 +17,8 @@ use shared::config::{Config, Need};
 use shared::edge::{Function, RouteInfo};
 use shared::store::{Store, indexes};
 
+use crate::{canary, log};
+
 /// The password of every test user.
 pub const PASSWORD: &str = "correct horse battery staple";
 
@@ -197,6 +199,8 @@ impl TestApp {
     }
 
     fn mounted(variables: HashMap<String, String>, clock: Clock) -> Self {
+        log::start();
+        canary::learn_variables(&variables);
         let needs = [Need::Mongo, Need::Redis, Need::Jwt, Need::Auth];
         let config = Config::load(&variables, &needs).unwrap_or_else(|error| panic!("{error}"));
         let boot = Boot::with_clock(config, clock.clone());
@@ -244,12 +248,14 @@ impl TestApp {
 
     /// Hands an event of any kind to a function.
     pub async fn invoke(&self, function: &str, event: &str) -> Answer {
+        canary::learn_event(event);
         let function = self.functions.iter().find(|mounted| mounted.name == function).expect("a function");
         let request = shared::edge::event::read(event).expect("an event is JSON");
         let response = function.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes();
         let json = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };
+        canary::learn_answer(&parts.headers, &json);
         Answer { status: parts.status.as_u16(), headers: parts.headers, json, raw: bytes }
     }
 

@@ -1,5 +1,7 @@
 //! What the tests share: the whole API in one process ([`app`]), a proxy that brings every fault of a network and stops a
-//! process in the midst of a write ([`proxy`]), a valid request of every operation ([`requests`]), Lambda's Runtime API for one process ([`runtime_api`]), the log of a test ([`log`]), and the API's description ([`openapi`]).
+//! process in the midst of a write ([`proxy`]), a valid request of every operation ([`requests`]), Lambda's Runtime API for
+//! one process ([`runtime_api`]), the log of a test ([`log`]) and what may be in none ([`canary`]), a function full of bugs
+//! ([`misbehaving`]), and the API's description ([`openapi`]).
 //! Must never be a dependency of what ships.
 
 #![allow(
@@ -10,8 +12,10 @@
 )]
 
 pub mod app;
+pub mod canary;
 pub mod fuzz;
 pub mod log;
+pub mod misbehaving;
 pub mod openapi;
 pub mod proxy;
 pub mod requests;
