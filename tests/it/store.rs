@@ -4,6 +4,8 @@ use futures_util::TryStreamExt;
 use mongodb::Database;
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::json;
+use shared::clock::Clock;
+use tests::proxy::{Proxy, Stop};
 use tests::{TestApp, User};
 
 async fn profile(database: &Database, level: i32) {
@@ -287,4 +289,26 @@ async fn closing_redis_ends_its_connection_on_the_servers_side() {
     assert!(!is_connected().await);
     // Closing what is closed, or was never open, opens nothing.
     ours.close().await;
+}
+
+#[tokio::test]
+async fn after_a_silence_a_connection_that_lives_is_used_on() {
+    let app = TestApp::start().await;
+    let user = app.register().await;
+    let proxy = Proxy::start(app.mongodb_address(), Stop::Never).await.unwrap();
+    let uri = format!("mongodb://127.0.0.1:{}/?directConnection=true&serverMonitoringMode=poll", proxy.port);
+    let clock = Clock::manual(Clock::system().now());
+    let sibling = app.sibling_with_clock(&[("MONGODB_URI", &uri)], clock.clone());
+    sibling.get(&user, "/auth/me").await.expect(200);
+    let (opened, commands) = (proxy.opened(), proxy.commands());
+    sibling.get(&user, "/auth/me").await.expect(200);
+    let plain = proxy.commands() - commands;
+    clock.advance_seconds(300);
+    sibling.get(&user, "/auth/me").await.expect(200);
+    assert_eq!(
+        proxy.commands() - commands,
+        2 * plain,
+        "a ping, which counts as no command, and nothing else"
+    );
+    assert_eq!(proxy.opened(), opened, "no new connection");
 }
