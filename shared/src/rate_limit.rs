@@ -57,19 +57,21 @@ impl Verdict {
 }
 
 /// KEYS: one sorted set per policy. ARGV: window in µs, a unique member, then the quota of each key.
+/// A member that is there already is a request whose answer was lost on a closed connection: it is not counted again.
 /// Answers `admitted`, then per key `count` after this request and the µs until the next unit comes back.
 const SCRIPT: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local window = tonumber(ARGV[1])
 local admitted = 1
+local counted = redis.call('ZSCORE', KEYS[1], ARGV[2])
 for i, key in ipairs(KEYS) do
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now - window)
-  if redis.call('ZCARD', key) >= tonumber(ARGV[i + 2]) then admitted = 0 end
+  if not counted and redis.call('ZCARD', key) >= tonumber(ARGV[i + 2]) then admitted = 0 end
 end
 local answer = { admitted }
 for i, key in ipairs(KEYS) do
-  if admitted == 1 then
+  if admitted == 1 and not counted then
     redis.call('ZADD', key, now, ARGV[2])
     redis.call('PEXPIRE', key, math.ceil(window / 1000))
   end

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use shared::telemetry::Metric;
 use tests::log::capture;
+use tests::proxy::{Fault, Proxy};
 use tests::{Answer, TestApp, event, random_ip, random_name};
 
 const NO_REDIS: (&str, &str) = ("REDIS_URL", "redis://127.0.0.1:1");
@@ -249,6 +250,23 @@ async fn who_waits_as_long_as_told_is_admitted() {
             tokio::time::sleep(Duration::from_secs(wait)).await;
         }
     }
+}
+
+/// The retry of a script whose answer was lost found the request counted, and refused the last one that was admitted.
+#[tokio::test]
+async fn a_request_whose_count_is_lost_on_the_way_is_not_counted_again() {
+    let app = TestApp::start().await;
+    let address = app.variables()["REDIS_URL"].trim_start_matches("redis://").to_owned();
+    let proxy = Proxy::faulty(address).await.unwrap();
+    let url = format!("redis://127.0.0.1:{}", proxy.port);
+    let limited = app.sibling_with(&[("REDIS_URL", &url), ("RATE_LIMIT_GENERAL_MAX", "2")]);
+    let ip = random_ip();
+    assert_eq!(state(call(&limited, &ip).await.expect(200), "general").0, 1);
+    let log = capture();
+    proxy.set(Fault::ResetOneReply);
+    assert_eq!(state(call(&limited, &ip).await.expect(200), "general").0, 0);
+    assert_eq!(log.metric(Metric::LimiterDegraded), 0, "Redis counted it, in the end");
+    call(&limited, &ip).await.expect(429);
 }
 
 #[tokio::test]

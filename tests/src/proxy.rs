@@ -22,6 +22,8 @@ pub enum Fault {
     BlackHole,
     /// Requests arrive; of an answer a few bytes come back, then the connection is reset.
     ResetMidReply,
+    /// The same to the next answer only.
+    ResetOneReply,
     /// Each answer comes half a second late.
     Lag,
     /// An answer comes by one byte a second.
@@ -281,7 +283,10 @@ impl Down {
             }
             match self.way.fault() {
                 Fault::BlackHole => lost = true,
-                Fault::ResetMidReply => {
+                fault @ (Fault::ResetMidReply | Fault::ResetOneReply) => {
+                    if fault == Fault::ResetOneReply {
+                        self.way.line.fault.send_replace(Fault::Pass);
+                    }
                     let torn = bytes.get(..TORN_BYTES.min(bytes.len()))?;
                     self.to.write_all(torn).await.ok()?;
                     return Some(());
