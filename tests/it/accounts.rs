@@ -65,7 +65,7 @@ async fn every_bad_field_of_an_account_is_named_at_once() {
     app.post(&user, "/accounts", &body).await.expect_fields(&[
         ("/openingBalance/amount", "too_many_decimals"),
         ("/creditLimit/amount", "out_of_range"),
-        ("/minimumPayment/amount", "out_of_range"),
+        ("/minimumPayment/amountMinor", "out_of_range"),
     ]);
     app.post(&user, "/accounts", &json!({}))
         .await

@@ -263,7 +263,7 @@ impl<S: Send + Sync, T: JsonBody> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let merge_patch = request.method() == http::Method::PATCH;
         // Nothing at all is of no type: what is wrong with it is that it is empty.
-        let empty = request.body().size_hint().exact() == Some(0);
+        let empty = request.body().is_end_stream() || request.body().size_hint().exact() == Some(0);
         if !empty && !is_json(request.headers(), merge_patch) {
             return Err(Problem::new(ProblemType::UnsupportedMediaType));
         }
