@@ -2,7 +2,7 @@
 #
 # Variables: PORT (3000), FRESH=1 (run: start empty), FN and EVENT (invoke), PROFILE (build: lambda, release or dev),
 # ARCH (build: x86_64 or arm64), USER (doctor: whom), TESTS (test: which, as cargo-nextest or cargo test filters them), PARSER
-# and SECONDS (fuzz: which folder of tests/corpus, all unless said; for how long each).
+# and SECONDS (fuzz: which folder of tests/corpus, all unless said; for how long each), ENV (deploy).
 
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
@@ -29,13 +29,19 @@ NEXTEST := $(shell command -v cargo-nextest)
 # Of its own: another profile's link-time optimisation rebuilds every dependency. target/lambda itself is what SAM reads.
 SHIP := $(TARGET)/ship
 PROFILE_DIR := $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+# The most that the zip of what is deployed may have (docs/performance.md).
+ZIP_BUDGET_MB := 7
+# Two, because their tools want different versions of the same libraries.
 VENV := .local/venv
+CHECKOV := .local/venv-checkov
+GUARD_VERSION := 3.2.1
+GUARD := .local/cfn-guard-$(GUARD_VERSION)/bin/cfn-guard
 
 need = $(if $(shell command -v $(1)),,$(error $(1) is missing: $(2)))
 rust = $(call need,cargo,install Rust with rustup and run this again) $(call need,cc,install a C compiler (Debian: apt install gcc))
 python = $(call need,python3,install it (Debian: apt install python3 python3-pip python3-venv))
 
-.PHONY: help run demo test test-faults fuzz check lint fmt docs config-check bench build lambda-local invoke migrate doctor lint-template clean local
+.PHONY: help run demo test test-faults fuzz check lint fmt docs config-check bench build deploy lambda-local invoke migrate doctor lint-template clean local
 
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,7 +81,7 @@ test-faults: ## The whole fault suite: every fault on every route, a kill at eve
 	@$(MAKE) build PROFILE=release
 	@FAULTS=all $(LOCAL) with-servers -- cargo $(if $(NEXTEST),nextest run $(LOCKED) -p tests,test $(LOCKED) -p tests --test it -- --test-threads=1) faults:: crash::
 
-check: lint test ## What CI does
+check: lint lint-template test ## What CI does
 
 lint: ## Format and clippy, warnings refused; cargo-deny and typos where they are installed
 	@$(rust)
@@ -103,7 +109,7 @@ build: ## target/lambda/<function>/bootstrap for provided.al2023 (PROFILE=releas
 	@$(rust) $(python)
 	@$(if $(filter arm64,$(ARCH)),$(call need,cargo-lambda,pip install cargo-lambda==1.9.2 brings it),)
 	cargo $(if $(filter arm64,$(ARCH)),lambda )build $(LOCKED) --profile $(PROFILE) --target-dir $(SHIP) $(if $(filter arm64,$(ARCH)),--arm64 --lambda-dir $(SHIP)/arm64) $(addprefix -p ,$(FUNCTIONS))
-	@exec python3 local/package.py $(if $(filter arm64,$(ARCH)),$(SHIP)/arm64,$(SHIP)/$(PROFILE_DIR)) $(FUNCTIONS)
+	@exec python3 local/package.py $(if $(filter lambda,$(PROFILE)),--budget-mb $(ZIP_BUDGET_MB)) $(if $(filter arm64,$(ARCH)),$(SHIP)/arm64,$(SHIP)/$(PROFILE_DIR)) $(FUNCTIONS)
 
 lambda-local: local ## The same API over the binaries of make build, behind a local Runtime API
 	@exec $(LOCAL) lambda
@@ -118,15 +124,37 @@ migrate: local ## The indexes of MONGODB_URI, or of the databases of make run
 doctor: local ## Totals, balances and knowledge, recomputed and compared (USER=id or e-mail address, or USER=all)
 	@exec $(LOCAL) doctor $(if $(filter command,$(origin USER)),"$$USER")
 
-lint-template: $(VENV)/ready ## cfn-lint and sam validate on template.yaml; needs no account
+deploy: ## Build, check and deploy to ENV=dev, staging or prod, as samconfig.toml says
+	@$(if $(filter dev staging prod,$(ENV)),,$(error ENV is one of dev, staging and prod))
+	@$(MAKE) build PROFILE=lambda
+	@$(MAKE) lint-template
+	@exec $(VENV)/bin/python local/deploy.py $(ENV)
+
+# The last two judge the template as AWS expands it. `UPDATE=1` writes the expected lines of tests/template anew.
+lint-template: $(VENV)/ready $(CHECKOV)/ready $(GUARD) ## What is wrong with template.yaml: five tools, no account
 	$(VENV)/bin/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(VENV)/bin/sam validate --lint --template-file template.yaml
+	$(CHECKOV)/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
+	PYTHONPATH=tests/template $(VENV)/bin/python -W ignore -m unittest discover --start-directory tests/template
+	@$(VENV)/bin/python tests/template/expand.py > .local/template.json
+	$(GUARD) validate --rules local/template.guard --data .local/template.json --show-summary all
 
-$(VENV)/ready: Makefile
+$(VENV)/ready: local/requirements/sam.txt
+	$(call venv,$(VENV),$<)
+
+$(CHECKOV)/ready: local/requirements/checkov.txt
+	$(call venv,$(CHECKOV),$<)
+
+$(GUARD):
+	@$(rust)
+	@cargo install --quiet --locked --root .local/cfn-guard-$(GUARD_VERSION) cfn-guard@$(GUARD_VERSION)
+
+define venv
 	@$(python)
-	@python3 -m venv $(VENV) || { echo "Error: python3 cannot make a virtual environment: install it (Debian: apt install python3-venv)"; exit 1; }
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check cfn-lint==1.58.0 aws-sam-cli==1.170.0
-	@touch $@
+	@python3 -m venv $(1) || { echo "Error: python3 cannot make a virtual environment: install it (Debian: apt install python3-venv)"; exit 1; }
+	@$(1)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(2)
+	@touch $(1)/ready
+endef
 
 clean: ## Remove what was built; .local keeps data and secrets
 	@$(rust)

@@ -1,11 +1,14 @@
 """Packs the built functions: target/lambda/<function>/bootstrap, and target/lambda-zip/<function>.zip beside it.
 
 The zip is the same bytes for the same binary. A binary that needs a newer glibc than provided.al2023 has is refused:
-it would fail at its first start. Must never build anything: `make build` does.
+it would fail at its first start. So is a zip above the budget: its bytes are read at each first start. Must never build
+anything: `make build` does.
 
-Usage: package.py <folder of the built binaries> <function>...
+Usage: package.py [--budget-mb <MB>] <folder of the built binaries> <function>...
 """
 
+import argparse
+import hashlib
 import pathlib
 import re
 import shutil
@@ -46,7 +49,7 @@ def write_zip(binary, path):
         archive.writestr(entry, binary.read_bytes())
 
 
-def pack(built, function):
+def pack(built, function, budget_mb):
     binary = built / function
     if binary.is_dir():  # as cargo-lambda lays them
         binary = binary / "bootstrap"
@@ -63,19 +66,26 @@ def pack(built, function):
     replace(bootstrap, lambda part: shutil.copy2(binary, part))
     bootstrap.chmod(0o755)
     replace(archive, lambda part: write_zip(bootstrap, part))
+    size_mb = archive.stat().st_size / 1e6
+    if budget_mb is not None and size_mb > budget_mb:
+        sys.exit(f"Error: {archive} has {size_mb:.1f} MB, and the budget is {budget_mb:g} MB (docs/performance.md)")
     glibc = "glibc not checked: no objdump reads it" if needed is None else f"glibc {needed[0]}.{needed[1]}"
+    budget = "" if budget_mb is None else f" of {budget_mb:g}"
     print(
-        f"{bootstrap}  {bootstrap.stat().st_size / 1e6:.1f} MB, zip {archive.stat().st_size / 1e6:.1f} MB, {glibc}",
+        f"{bootstrap}  {bootstrap.stat().st_size / 1e6:.1f} MB, zip {size_mb:.1f}{budget} MB, {glibc}, "
+        f"sha256 {hashlib.sha256(archive.read_bytes()).hexdigest()[:16]}",
         flush=True,
     )
 
 
 def main():
-    if len(sys.argv) < 3:
-        sys.exit(__doc__)
-    built = pathlib.Path(sys.argv[1])
-    for function in sys.argv[2:]:
-        pack(built, function)
+    arguments = argparse.ArgumentParser(usage=__doc__.rsplit("Usage: ", maxsplit=1)[1].strip())
+    arguments.add_argument("--budget-mb", type=float)
+    arguments.add_argument("built", type=pathlib.Path)
+    arguments.add_argument("functions", nargs="+")
+    given = arguments.parse_args()
+    for function in given.functions:
+        pack(given.built, function, given.budget_mb)
 
 
 main()

@@ -85,7 +85,8 @@ fn the_template_sets_no_variable_that_the_schema_does_not_know() {
     let known: BTreeSet<&str> = SCHEMA.iter().map(|variable| variable.name).collect();
     let mut sets = vec![&template["Globals"]["Function"]["Environment"]["Variables"]];
     let resources = template["Resources"].as_mapping().unwrap();
-    sets.extend(resources.values().map(|resource| &resource["Properties"]["Environment"]["Variables"]));
+    let functions = resources.values().filter(|resource| resource["Type"] == "AWS::Serverless::Function");
+    sets.extend(functions.map(|function| &function["Properties"]["Environment"]["Variables"]));
     let mut set = BTreeSet::new();
     for variables in sets.into_iter().filter_map(Value::as_mapping) {
         set.extend(variables.keys().map(|name| name.as_str().unwrap()));

@@ -1,0 +1,74 @@
+"""Deploys what `make build` built, with the settings of samconfig.toml: `make deploy ENV=dev`.
+
+It adds one parameter: Release, a hash of the code, the template and the settings. Without it a setting that changes would
+reach the unpublished version only, and no request (docs/decisions/0019-a-release-is-one.md). Must never build anything, nor
+hold a setting of its own.
+
+Usage: deploy.py <dev, staging or prod>
+"""
+
+import hashlib
+import os
+import pathlib
+import sys
+import tomllib
+
+BUILT = pathlib.Path("target/lambda")
+# The place of the machine in an ELF file, and what stands there.
+MACHINE_AT = 18
+MACHINES = {"x86_64": 62, "arm64": 183}
+# The account ids of the examples in samconfig.toml.
+EXAMPLE_ACCOUNTS = ("111111111111", "222222222222", "333333333333")
+
+
+def settings(config, environment):
+    """The parameters of a deployment as samconfig.toml has them."""
+    try:
+        overrides = config[environment]["deploy"]["parameters"]["parameter_overrides"]
+    except KeyError:
+        sys.exit(f"Error: samconfig.toml has no [{environment}.deploy.parameters] with parameter_overrides")
+    for override in overrides:
+        if any(account in override for account in EXAMPLE_ACCOUNTS):
+            sys.exit(f"Error: {override.split('=')[0]} of {environment} is still the example's in samconfig.toml")
+    return dict(override.split("=", 1) for override in overrides)
+
+
+def binaries(architecture):
+    """Every built function, each for the architecture that is deployed."""
+    found = sorted(BUILT.glob("*/bootstrap"))
+    if not found:
+        sys.exit(f"Error: {BUILT} is empty: run make build first")
+    for bootstrap in found:
+        machine = int.from_bytes(bootstrap.read_bytes()[MACHINE_AT : MACHINE_AT + 2], "little")
+        if machine != MACHINES[architecture]:
+            sys.exit(f"Error: {bootstrap} is not for {architecture}: run make deploy with the ARCH of samconfig.toml")
+    return found
+
+
+def release(template, overrides, found):
+    """One hash of all that a deployment is made of."""
+    whole = hashlib.sha256(template)
+    for name, value in sorted(overrides.items()):
+        whole.update(f"{name}={value}\n".encode())
+    for bootstrap in found:
+        whole.update(bootstrap.parent.name.encode() + hashlib.sha256(bootstrap.read_bytes()).digest())
+    return whole.hexdigest()
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    environment = sys.argv[1]
+    overrides = settings(tomllib.loads(pathlib.Path("samconfig.toml").read_text()), environment)
+    found = binaries(overrides.get("Arch", "x86_64"))
+    overrides["Release"] = release(pathlib.Path("template.yaml").read_bytes(), overrides, found)
+    sam = pathlib.Path(sys.executable).with_name("sam")
+    given = [f"{name}={value}" for name, value in overrides.items()]
+    # The command line's parameters take the place of all that samconfig.toml has.
+    command = [str(sam), "deploy", "--config-env", environment, "--parameter-overrides", *given]
+    os.environ["SAM_CLI_TELEMETRY"] = "0"
+    os.execv(sam, command)
+
+
+if __name__ == "__main__":
+    main()

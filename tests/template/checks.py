@@ -1,0 +1,579 @@
+"""What must be true of the deployed template. Each check gives one line for each thing that is wrong with it.
+
+Reads plain CloudFormation (`expand`), so that what the translator makes is judged too: permissions, aliases, stages.
+Must never change what it reads, nor be silent about a form that it does not know.
+"""
+
+import json
+import pathlib
+import re
+
+from expand import ROOT
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+# name: logical prefix, timeout in seconds, memory in MB
+FUNCTIONS = {
+    "health": ("Health", 3, 256),
+    "auth": ("Auth", 10, 1024),
+    "accounts": ("Accounts", 10, 512),
+    "categories": ("Categories", 10, 512),
+    "transactions": ("Transactions", 15, 512),
+    "financial-health": ("FinancialHealth", 10, 512),
+}
+BASES = ("/api", "/api/v1")
+# API Gateway gives up at 30 s, and that cannot be raised.
+GATEWAY_MAX_MS = 30_000
+SECRET_OF_NEED = {"Mongo": ["DbSecretArn"], "Redis": [], "Jwt": ["JwtSecret"], "Auth": ["RefreshSecret", "PepperSecret"]}
+GENERATED = {"JwtSecret": "JWT_SECRET", "RefreshSecret": "JWT_REFRESH_SECRET", "PepperSecret": "PASSWORD_PEPPER"}
+SECRET_VARIABLES = {"MONGODB_URI", "REDIS_URL", "JWT_SECRET", "JWT_KEYS", "JWT_REFRESH_SECRET", "PASSWORD_PEPPER", "DATA_KEYS"}
+NO_VALUE = {"Ref": "AWS::NoValue"}
+# The only statements that may name every resource: their actions know none, or none yet.
+EVERYWHERE = {("TracingPolicy", "SendTraces"), ("NetworkPolicy", "AttachToVpc"), ("NetworkPolicy", "NotFromCode")}
+AWS_METRICS = {
+    "AWS/Lambda": {"Errors", "Throttles", "Duration", "ConcurrentExecutions", "Invocations"},
+    "AWS/ApiGateway": {"Count", "4xx", "5xx", "Latency", "IntegrationLatency"},
+}
+OWN_NAMESPACE = "FinTrackPro/${AWS::StackName}"
+
+
+def show(value):
+    """An intrinsic as one short text."""
+    if isinstance(value, list):
+        return ",".join(show(item) for item in value)
+    if not isinstance(value, dict):
+        return str(value)
+    if len(value) == 1:
+        ((name, inner),) = value.items()
+        if name == "Ref":
+            return inner
+        if name == "Fn::GetAtt":
+            return ".".join(inner) if isinstance(inner, list) else inner
+        if name == "Fn::Sub" and isinstance(inner, str):
+            return inner
+        if name == "Fn::If":
+            condition, then, otherwise = inner
+            return f"{show(then)} if {condition}" + ("" if otherwise == NO_VALUE else f" else {show(otherwise)}")
+    return json.dumps(value, sort_keys=True)
+
+
+def of_type(expanded, kind):
+    return {name: it for name, it in expanded["Resources"].items() if it["Type"] == kind}
+
+
+def properties(expanded, name):
+    return expanded["Resources"].get(name, {}).get("Properties", {})
+
+
+def expected(file, lines):
+    """Compares with a file that is reviewed, one line each; `UPDATE=1` is for the test that writes it."""
+    known = [line for line in (HERE / file).read_text().splitlines() if line and not line.startswith("#")]
+    problems = [f"{file} has no line: {line}" for line in lines if line not in known]
+    return problems + [f"the template has lost: {line}" for line in known if line not in lines]
+
+
+def alias(expanded, prefix):
+    """The logical id of a function's alias."""
+    return f"{prefix}FunctionAliaslive"
+
+
+# ---- routes --------------------------------------------------------------------------------------------------------------
+def routes(expanded):
+    problems = []
+    body = properties(expanded, "Api").get("Body", {})
+    wanted = {
+        f"{base}/{name}{rest}": prefix
+        for name, (prefix, *_) in FUNCTIONS.items()
+        for base in BASES
+        for rest in ("", "/{proxy+}")
+    }
+    wanted["$default"] = "Health"
+    found = body.get("paths", {})
+    problems += [f"{path} has no route" for path in wanted if path not in found]
+    problems += [f"{path} is a route of nothing known" for path in found if path not in wanted]
+    for path, prefix in wanted.items():
+        for method, operation in found.get(path, {}).items():
+            if method not in ("x-amazon-apigateway-any-method", "parameters"):
+                problems.append(f"{path} is routed for {method} apart")
+            integration = operation.get("x-amazon-apigateway-integration", {})
+            if f"${{{alias(expanded, prefix)}}}" not in json.dumps(integration.get("uri")):
+                problems.append(f"{path} does not reach the alias of {prefix}Function")
+            timeout = integration.get("timeoutInMillis", 0)
+            own = properties(expanded, f"{prefix}Function").get("Timeout", 0) * 1000
+            if not own < timeout < GATEWAY_MAX_MS:
+                problems.append(f"{path} waits {timeout} ms for a function that has {own} ms")
+            if integration.get("payloadFormatVersion") != "2.0":
+                problems.append(f"{path} sends events of another version")
+            if operation.get("security"):
+                problems.append(f"{path} has an authorizer; the functions verify tokens")
+    if "x-amazon-apigateway-cors" in body or "CorsConfiguration" in properties(expanded, "Api"):
+        problems.append("the API answers CORS by itself, and drops the functions' headers")
+    (server,) = body.get("servers", [{}])
+    disabled = server.get("x-amazon-apigateway-endpoint-configuration", {}).get("disableExecuteApiEndpoint")
+    if disabled != {"Fn::If": ["HasDomain", True, False]}:
+        problems.append("API Gateway's own name must be off with a domain, and only then")
+    permitted = {show(it["Properties"]["FunctionName"]) for it in of_type(expanded, "AWS::Lambda::Permission").values()}
+    for prefix, *_ in FUNCTIONS.values():
+        if alias(expanded, prefix) not in permitted:
+            problems.append(f"API Gateway may not invoke {prefix}Function")
+        if f"{prefix}Function" in permitted:
+            problems.append(f"something invokes {prefix}Function past its alias")
+    return problems
+
+
+def stage(expanded):
+    problems = []
+    stages = of_type(expanded, "AWS::ApiGatewayV2::Stage")
+    if len(stages) != 1:
+        return [f"there are {len(stages)} stages"]
+    (it,) = (stage["Properties"] for stage in stages.values())
+    if it.get("StageName") != "$default" or it.get("AutoDeploy") is not True:
+        problems.append("the stage is not $default, deployed by itself")
+    defaults = it.get("DefaultRouteSettings", {})
+    for setting, parameter in (("ThrottlingRateLimit", "ThrottleRate"), ("ThrottlingBurstLimit", "ThrottleBurst")):
+        if defaults.get(setting) != {"Ref": parameter}:
+            problems.append(f"the stage's {setting} is not {parameter}")
+        for base in BASES:
+            key = f"ANY {base}/auth/{{proxy+}}"
+            if it.get("RouteSettings", {}).get(key, {}).get(setting) != {"Ref": f"Auth{parameter}"}:
+                problems.append(f"{key} has no {setting} of its own")
+    logs = it.get("AccessLogSettings", {})
+    if logs.get("DestinationArn") != {"Fn::GetAtt": ["ApiAccessLogGroup", "Arn"]}:
+        problems.append("there are no access logs")
+    fields = (
+        "requestId identity.sourceIp routeKey status integrationLatency responseLatency integrationErrorMessage error.message"
+    )
+    try:
+        written = json.loads(logs.get("Format", "{}").replace("\n", ""))
+    except json.JSONDecodeError:
+        written = {}
+        problems.append("a line of the access log is not JSON")
+    problems += [
+        f"the access log has no {field}" for field in fields.split() if f"$context.{field}" not in written.values()
+    ]
+    return problems
+
+
+# ---- functions -----------------------------------------------------------------------------------------------------------
+def needs(name):
+    """What a function needs, as its own code says."""
+    source = (ROOT / f"functions/{name}/src/lib.rs").read_text()
+    found = re.search(r"FUNCTION: Function =\s*Function \{[^}]*needs: &\[([^\]]*)\]", source)
+    return re.findall(r"Need::(\w+)", found[1])
+
+
+def functions(expanded):
+    problems = []
+    roles = []
+    for name, (prefix, timeout, memory) in FUNCTIONS.items():
+        it = properties(expanded, f"{prefix}Function")
+        if not it:
+            problems.append(f"{name} is no function")
+            continue
+        secrets = [secret for need in needs(name) for secret in SECRET_OF_NEED[need]]
+        wanted = {
+            "FunctionName": {"Fn::Sub": f"${{AWS::StackName}}-{name}"},
+            "Runtime": "provided.al2023",
+            "Architectures": [{"Ref": "Arch"}],
+            "Timeout": timeout,
+            "MemorySize": memory,
+            "TracingConfig": {"Mode": "Active"},
+            "Role": {"Fn::GetAtt": [f"{prefix}Role", "Arn"]},
+            "ReservedConcurrentExecutions": {
+                "Fn::If": [f"Reserves{prefix}", {"Ref": f"{prefix}Concurrency"}, NO_VALUE],
+            },
+            "LoggingConfig": {
+                "LogFormat": "JSON",
+                "ApplicationLogLevel": {"Ref": "LogLevel"},
+                "SystemLogLevel": "INFO",
+                "LogGroup": {"Ref": f"{prefix}LogGroup"},
+            },
+            "VpcConfig": {
+                "Fn::If": [
+                    "InVpc",
+                    {
+                        "SubnetIds": {"Ref": "SubnetIds"},
+                        "SecurityGroupIds": [{"Fn::GetAtt": ["FunctionSecurityGroup", "GroupId"]}],
+                    },
+                    NO_VALUE,
+                ],
+            },
+        }
+        problems += [
+            f"{name}'s {key} is {show(it.get(key))}" for key, value in wanted.items() if it.get(key) != value
+        ]
+        roles.append(show(it.get("Role")))
+        variables = it.get("Environment", {}).get("Variables", {})
+        read = variables.get("SECRETS_ID", {}).get("Fn::If", [None, None, None])
+        listed = read[2].get("Fn::Join", [",", [read[2]]])[1] if isinstance(read[2], dict) else []
+        if read[:2] != ["IsLocal", NO_VALUE] or [show(secret) for secret in listed] != secrets:
+            problems.append(f"{name} is told of the secrets {[show(secret) for secret in listed]}, and needs {secrets}")
+        for variable in SECRET_VARIABLES & set(variables):
+            if variables[variable] != {"Fn::If": ["IsLocal", "", NO_VALUE]}:
+                problems.append(f"{name} has {variable} in its environment")
+        if "resolve:secretsmanager" in json.dumps(it) or "resolve:ssm" in json.dumps(it):
+            problems.append(f"{name} has a secret's value in its definition")
+        if variables.get("METRICS_NAMESPACE") != {"Fn::Sub": OWN_NAMESPACE}:
+            problems.append(f"{name} counts in another namespace than the alarms watch")
+    if len(set(roles)) != len(roles):
+        problems.append("two functions share a role")
+    code = {it["Properties"]["FunctionName"]["Fn::Sub"].rsplit("}-")[-1] for it in of_type(expanded, "AWS::Lambda::Function").values()}
+    problems += [f"{name} is a function that is not known here" for name in code - set(FUNCTIONS) - {"smoke-test"}]
+    return problems
+
+
+def log_groups(expanded):
+    problems = []
+    for name, it in of_type(expanded, "AWS::Logs::LogGroup").items():
+        if it["Properties"].get("RetentionInDays") not in ({"Ref": "LogRetentionDays"}, {"Ref": "AccessLogRetentionDays"}):
+            problems.append(f"{name} is kept for ever")
+        if it["Properties"].get("KmsKeyId") != {"Fn::If": ["HasKey", {"Ref": "KmsKeyArn"}, NO_VALUE]}:
+            problems.append(f"{name} does not take the key")
+    for name, it in of_type(expanded, "AWS::Lambda::Function").items():
+        group = show(it["Properties"].get("LoggingConfig", {}).get("LogGroup"))
+        if group not in expanded["Resources"]:
+            problems.append(f"{name} writes to a log group that the template does not keep")
+    return problems
+
+
+def secrets(expanded):
+    problems = []
+    for name, key in GENERATED.items():
+        it = expanded["Resources"].get(name)
+        if it is None:
+            problems.append(f"{name} is not made")
+            continue
+        generated = it["Properties"].get("GenerateSecretString", {})
+        if generated.get("GenerateStringKey") != key or generated.get("SecretStringTemplate") != "{}":
+            problems.append(f"{name} is not a flat object with {key}")
+        if generated.get("PasswordLength", 0) < 43 or not generated.get("ExcludePunctuation"):
+            problems.append(f"{name} has less than 256 bits, or characters that need escapes")
+        if "SecretString" in it["Properties"]:
+            problems.append(f"{name}'s value is written in the template")
+        if it.get("DeletionPolicy") != "Retain" or it.get("UpdateReplacePolicy") != "Retain":
+            problems.append(f"{name} goes with the stack")
+    return problems
+
+
+# ---- permissions ---------------------------------------------------------------------------------------------------------
+def statement(owner, it):
+    """One statement as one line."""
+    listed = it["Action"] if isinstance(it["Action"], list) else [it["Action"]]
+    line = f"{owner}: {it['Effect'].lower()} {','.join(listed)}"
+    if "Principal" in it:
+        return f"{line} by {show(it['Principal'].get('Service', it['Principal']))}"
+    line = f"{line} on {show(it['Resource'])}"
+    if "Condition" in it:
+        pairs = [f"{key}={show(value)}" for test in it["Condition"].values() for key, value in test.items()]
+        line = f"{line} where {' '.join(pairs)}"
+    return line
+
+
+def documents(expanded):
+    """Every policy document with its owner; what is there on a condition, with that."""
+    for name, it in expanded["Resources"].items():
+        inside = it.get("Properties", {})
+        when = f" if {it['Condition']}" if "Condition" in it else ""
+        if "AssumeRolePolicyDocument" in inside:
+            yield name, when, inside["AssumeRolePolicyDocument"]
+        for policy in inside.get("Policies", []) if it["Type"] == "AWS::IAM::Role" else []:
+            yield name, when, policy["PolicyDocument"]
+        if "PolicyDocument" in inside:
+            yield name, when, inside["PolicyDocument"]
+
+
+def statements(expanded):
+    for owner, when, document in documents(expanded):
+        for it in document["Statement"]:
+            if "Fn::If" in it:
+                condition, then, otherwise = it["Fn::If"]
+                yield owner, f"{when} if {condition}", then
+                if otherwise != NO_VALUE:
+                    yield owner, f"{when} if not {condition}", otherwise
+            else:
+                yield owner, when, it
+
+
+def iam_lines(expanded):
+    lines = [statement(owner, it) + when for owner, when, it in statements(expanded)]
+    for name, it in of_type(expanded, "AWS::IAM::Role").items():
+        attached = it["Properties"].get("ManagedPolicyArns", [])
+        lines += [f"{name}: has {show(policy)}" for policy in attached]
+    return sorted(lines)
+
+
+def iam(expanded):
+    problems = expected("iam.allowed", iam_lines(expanded))
+    for owner, _, it in statements(expanded):
+        listed = it["Action"] if isinstance(it["Action"], list) else [it["Action"]]
+        if any("*" in action for action in listed) or "NotAction" in it or "NotResource" in it:
+            problems.append(f"{owner} has a statement of unnamed actions: {it.get('Sid')}")
+        resources = it.get("Resource", [])
+        resources = resources if isinstance(resources, list) else [resources]
+        if "*" in resources and (owner, it.get("Sid")) not in EVERYWHERE:
+            problems.append(f"{owner} may do {show(it['Action'])} everywhere")
+    return problems
+
+
+# ---- alarms --------------------------------------------------------------------------------------------------------------
+def emitted():
+    """The metrics that the code counts, each with the values of its dimension, as the code says them."""
+    source = (ROOT / "shared/src/telemetry.rs").read_text()
+    arms = re.compile(r'Self::(\w+) => "(\w+)",')
+    before, after = source.split("pub fn dimension(self)")
+    names, special = dict(arms.findall(before)), dict(arms.findall(after.split("pub fn count")[0]))
+    health = (ROOT / "functions/health/src/lib.rs").read_text()
+    services = set(re.findall(r'\("(\w+)", (?:mongo|redis)\)', health))
+    found = {}
+    for variant in re.search(r"pub enum Metric \{(.*?)\n\}", source, re.S)[1].split(","):
+        variant = variant.strip().rsplit("\n", 1)[-1].strip()
+        if variant:
+            dimension = special.get(variant, "Function")
+            found[names[variant]] = (dimension, services if dimension == "Service" else set(FUNCTIONS))
+    return found
+
+
+def metrics(it):
+    """The metrics that an alarm watches: namespace, name, dimensions, statistic, seconds."""
+    if "MetricName" in it:
+        statistic = it.get("Statistic") or it.get("ExtendedStatistic")
+        yield show(it["Namespace"]), it["MetricName"], it["Dimensions"], statistic, it["Period"]
+    for metric in it.get("Metrics", []):
+        if "MetricStat" in metric:
+            stat = metric["MetricStat"]
+            inner = stat["Metric"]
+            yield show(inner["Namespace"]), inner["MetricName"], inner["Dimensions"], stat["Stat"], stat["Period"]
+
+
+def alarm_line(name, resource):
+    it = resource["Properties"]
+    if resource["Type"] == "AWS::CloudWatch::CompositeAlarm":
+        return f"{name}: {show(it['AlarmRule'])} -> {show(it['AlarmActions'])}"
+    watched = " ".join(
+        f"{namespace}:{metric}{{{' '.join(show(d['Name']) + '=' + show(d['Value']) for d in dimensions)}}}.{stat}/{period}s"
+        for namespace, metric, dimensions, stat, period in metrics(it)
+    )
+    how = [show(metric["Expression"]) for metric in it.get("Metrics", []) if "Expression" in metric]
+    sign = {
+        "GreaterThanOrEqualToThreshold": ">=",
+        "GreaterThanThreshold": ">",
+        "LessThanThreshold": "<",
+    }[it["ComparisonOperator"]]
+    points = f"{it.get('DatapointsToAlarm', it['EvaluationPeriods'])} of {it['EvaluationPeriods']}"
+    when = f" if {resource['Condition']}" if "Condition" in resource else ""
+    formula = f" by {how[0]}" if how else ""
+    return (
+        f"{name}: {watched}{formula} {sign} {show(it['Threshold'])} in {points}, silence is {it['TreatMissingData']}"
+        f" -> {show(it.get('AlarmActions', []))}{when}"
+    )
+
+
+def all_alarms(expanded):
+    yield from of_type(expanded, "AWS::CloudWatch::Alarm").items()
+    yield from of_type(expanded, "AWS::CloudWatch::CompositeAlarm").items()
+
+
+def alarm_lines(expanded):
+    lines = (alarm_line(name, it) for name, it in all_alarms(expanded))
+    return sorted(re.sub(r"(FunctionVersion)[0-9a-f]{10}", r"\1", line) for line in lines)
+
+
+def alarms(expanded):
+    problems = expected("alarms.expected", alarm_lines(expanded))
+    own = emitted()
+    watched = set()
+    for name, it in of_type(expanded, "AWS::CloudWatch::Alarm").items():
+        # What watches a new version alone is CodeDeploy's.
+        deploys = any(name == f"{prefix}{kind}Alarm" for prefix, *_ in FUNCTIONS.values() for kind in ("NewErrors", "NewDuration"))
+        if it["Properties"].get("AlarmActions") != (None if deploys else [{"Ref": "AlarmTopic"}]):
+            problems.append(f"{name} tells somebody else")
+        for namespace, metric, dimensions, *_ in metrics(it["Properties"]):
+            if namespace == OWN_NAMESPACE:
+                watched.add(metric)
+                of, values = own.get(metric, (None, ()))
+                for dimension in dimensions:
+                    if dimension["Name"] != of or dimension["Value"] not in values:
+                        problems.append(f"{name} watches {metric} of {show(dimension['Value'])}, which nothing counts")
+                if len(dimensions) != 1:
+                    problems.append(f"{name} watches {metric} by {len(dimensions)} dimensions")
+            elif metric not in AWS_METRICS.get(namespace, ()):
+                problems.append(f"{name} watches {namespace} {metric}, which is not known to exist")
+            for dimension in dimensions:
+                # An explicit name: in the template it is a reference, so that it cannot be misspelt.
+                if namespace == "AWS/Lambda" and dimension["Name"] == "FunctionName" and "Ref" not in dimension["Value"]:
+                    problems.append(f"{name} names a function by hand")
+    problems += [f"no alarm watches {metric}" for metric in own if metric not in watched]
+    for name, (prefix, timeout, _) in FUNCTIONS.items():
+        for kind in ("Duration", "NewDuration"):
+            threshold = properties(expanded, f"{prefix}{kind}Alarm").get("Threshold")
+            if threshold != timeout * 1000 * 80 // 100:
+                problems.append(f"{name}'s {kind} alarm rings at {threshold} ms, not at 80 % of its timeout")
+    impact = expanded["Resources"].get("CustomerImpactAlarm", {})
+    for name in re.findall(r"\$\{(\w+)\}", show(impact.get("Properties", {}).get("AlarmRule", ""))):
+        if name not in expanded["Resources"]:
+            problems.append(f"CustomerImpactAlarm looks at {name}, which is not there")
+    return problems
+
+
+def dashboard(expanded):
+    body = properties(expanded, "Dashboard").get("DashboardBody", {}).get("Fn::Sub", "{}")
+    try:
+        widgets = json.loads(body)["widgets"]
+    except (json.JSONDecodeError, KeyError) as error:
+        return [f"the dashboard is not JSON: {error}"]
+    problems = []
+    shown = set()
+    for widget in widgets:
+        for metric in widget["properties"].get("metrics", []):
+            shown.add(tuple(part for part in metric if isinstance(part, str)))
+        for arn in widget["properties"].get("alarms", []):
+            if arn[2:-5] not in expanded["Resources"]:
+                problems.append(f"the dashboard shows {arn}, which is not there")
+    for name, it in of_type(expanded, "AWS::CloudWatch::Alarm").items():
+        for namespace, metric, dimensions, *_ in metrics(it["Properties"]):
+            if any(dimension["Name"] == "ExecutedVersion" for dimension in dimensions):
+                continue
+            key = [namespace, metric]
+            for dimension in dimensions:
+                value = dimension["Value"]
+                key += [dimension["Name"], value if isinstance(value, str) else f"${{{show(value)}}}"]
+            if tuple(key) not in shown:
+                problems.append(f"the dashboard does not show what {name} watches: {' '.join(key)}")
+    return problems
+
+
+# ---- deployment ----------------------------------------------------------------------------------------------------------
+def deployment(expanded):
+    problems = []
+    for name, (prefix, *_) in FUNCTIONS.items():
+        it = expanded["Resources"].get(alias(expanded, prefix))
+        group = properties(expanded, f"{prefix}FunctionDeploymentGroup")
+        if it is None or not group:
+            problems.append(f"{name} is deployed at once, without an alias")
+            continue
+        version = it["Properties"]["FunctionVersion"]["Fn::GetAtt"][0]
+        update = it.get("UpdatePolicy", {}).get("CodeDeployLambdaAliasUpdate", {})
+        if it["Properties"]["Name"] != "live":
+            problems.append(f"{name}'s alias is not live")
+        if update.get("DeploymentGroupName") != {"Ref": f"{prefix}FunctionDeploymentGroup"}:
+            problems.append(f"{name}'s alias moves by itself")
+        if update.get("BeforeAllowTrafficHook") != {"Ref": "SmokeTest"}:
+            problems.append(f"{name}'s new version gets requests before it is tested")
+        variable = "VERSION_" + name.upper().replace("-", "_")
+        tested = properties(expanded, "SmokeTest").get("Environment", {}).get("Variables", {})
+        if tested.get(variable) != {"Ref": version}:
+            problems.append(f"the smoke test does not ask {name}'s new version")
+        looked_at = [
+            {"Name": {"Ref": f"{prefix}NewErrorsAlarm"}},
+            {"Name": {"Ref": f"{prefix}NewDurationAlarm"}},
+            {"Name": {"Fn::Sub": "${AWS::StackName}-api-server-errors"}},
+        ]
+        gradual = {"Fn::If": ["ShiftsGradually", {"Enabled": True, "Alarms": looked_at}, {}]}
+        if group.get("AlarmConfiguration") != gradual:
+            problems.append(f"{name}'s deployment does not look at its alarms")
+        rollback = group.get("AutoRollbackConfiguration", {})
+        if not rollback.get("Enabled") or "DEPLOYMENT_STOP_ON_ALARM" not in rollback.get("Events", []):
+            problems.append(f"{name} is not rolled back")
+        if "Canary10Percent5Minutes" not in json.dumps(group.get("DeploymentConfigName")):
+            problems.append(f"{name} is not deployed as a canary by default")
+        if group.get("ServiceRoleArn") != {"Fn::GetAtt": ["DeploymentRole", "Arn"]}:
+            problems.append(f"{name} is deployed by another role")
+        for kind in ("NewErrors", "NewDuration"):
+            dimensions = properties(expanded, f"{prefix}{kind}Alarm").get("Dimensions", [])
+            if {"Name": "ExecutedVersion", "Value": {"Fn::GetAtt": [version, "Version"]}} not in dimensions:
+                problems.append(f"{name}'s {kind} alarm does not watch the new version")
+    named = properties(expanded, "ApiServerErrorsAlarm").get("AlarmName")
+    if named != {"Fn::Sub": "${AWS::StackName}-api-server-errors"}:
+        problems.append("deployments look at an alarm of a name that none has")
+    return problems
+
+
+def schedule(expanded):
+    problems = []
+    rules = of_type(expanded, "AWS::Events::Rule")
+    if len(rules) != 1:
+        return [f"there are {len(rules)} schedules"]
+    (it,) = (rule["Properties"] for rule in rules.values())
+    targets = it.get("Targets", [])
+    if it.get("ScheduleExpression") != "rate(1 minute)" or it.get("State") != "ENABLED":
+        problems.append("health is not checked each minute")
+    if [target["Arn"] for target in targets] != [{"Ref": "HealthFunctionAliaslive"}]:
+        problems.append("the schedule invokes something else than health's alias")
+    if any(target.get("RetryPolicy", {}).get("MaximumRetryAttempts") != 0 for target in targets):
+        problems.append("the schedule repeats what failed")
+    asynchronous = of_type(expanded, "AWS::Lambda::EventInvokeConfig")
+    if [config["Properties"].get("MaximumRetryAttempts") for config in asynchronous.values()] != [0]:
+        problems.append("Lambda repeats checks that failed")
+    return problems
+
+
+# ---- the whole -----------------------------------------------------------------------------------------------------------
+def references(value, names):
+    """The resources that a definition names, also in its `UpdatePolicy`."""
+    if isinstance(value, list):
+        for item in value:
+            yield from references(item, names)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "Ref" and inner in names:
+                yield inner
+            elif key == "Fn::GetAtt" and inner[0] in names:
+                yield inner[0]
+            elif key == "DependsOn":
+                yield from [inner] if isinstance(inner, str) else inner
+            elif key == "Fn::Sub":
+                text = inner if isinstance(inner, str) else inner[0]
+                yield from (name for name in re.findall(r"\$\{([A-Za-z0-9]+)(?:\.\w+)?\}", text) if name in names)
+                if not isinstance(inner, str):
+                    yield from references(inner[1], names)
+            else:
+                yield from references(inner, names)
+
+
+def cycles(expanded):
+    names = expanded["Resources"]
+    after = {name: set(references(it, names)) for name, it in names.items()}
+    while after:
+        free = [name for name, others in after.items() if not others & set(after) - {name}]
+        if not free:
+            return [f"these wait for each other: {', '.join(sorted(after))}"]
+        for name in free:
+            del after[name]
+    return []
+
+
+def network(expanded):
+    problems = []
+    group = properties(expanded, "FunctionSecurityGroup")
+    if group.get("SecurityGroupIngress"):
+        problems.append("functions can be connected to")
+    ports = sorted((rule["FromPort"], rule["ToPort"]) for rule in group.get("SecurityGroupEgress", []))
+    if ports != [(443, 443), (6379, 6380), (27015, 27017)]:
+        problems.append(f"functions may connect to the ports {ports}")
+    for name in ("FunctionSecurityGroup", "NetworkPolicy"):
+        if expanded["Resources"].get(name, {}).get("Condition") != "InVpc":
+            problems.append(f"{name} is there without a VPC")
+    for name in ("Domain", "DomainMapping"):
+        if expanded["Resources"].get(name, {}).get("Condition") != "HasDomain":
+            problems.append(f"{name} is there without a domain")
+    return problems
+
+
+ALL = (
+    routes,
+    stage,
+    functions,
+    log_groups,
+    secrets,
+    iam,
+    alarms,
+    dashboard,
+    deployment,
+    schedule,
+    cycles,
+    network,
+)
+
+
+def problems(expanded):
+    return [line for check in ALL for line in check(expanded)]

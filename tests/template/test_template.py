@@ -1,0 +1,455 @@
+"""The deployed template is what it must be, and a template that is not is found out: `make lint-template` runs this.
+
+`UPDATE=1` writes the two files of expected lines anew, for a person to review.
+"""
+
+import copy
+import io
+import json
+import os
+import re
+import sys
+import types
+import unittest
+
+import checks
+import expand
+
+TEMPLATE = expand.read()
+EXPANDED = expand.expand(TEMPLATE)
+HEADERS = {
+    "iam.allowed": "# Every IAM statement of the deployed template, one a line. One that is not here fails `make lint-template`.\n",
+    "alarms.expected": "# Every alarm of the deployed template, one a line. One that is lost or changed fails `make lint-template`.\n",
+}
+
+
+def setUpModule():
+    if os.environ.get("UPDATE"):
+        lines = {"iam.allowed": checks.iam_lines(EXPANDED), "alarms.expected": checks.alarm_lines(EXPANDED)}
+        for file, header in HEADERS.items():
+            note = "# `UPDATE=1 make lint-template` writes it; a person reviews it.\n"
+            (checks.HERE / file).write_text(header + note + "\n".join(lines[file]) + "\n")
+
+
+class Deployed(unittest.TestCase):
+    """One test for each check, so that each says what it found."""
+
+
+def as_test(check):
+    def test(self):
+        self.assertEqual(check(EXPANDED), [])
+
+    test.__doc__ = check.__name__
+    return test
+
+
+for each in checks.ALL:
+    setattr(Deployed, f"test_{each.__name__}", as_test(each))
+
+
+# ---- what must go red ----------------------------------------------------------------------------------------------------
+# A way to spoil the template as it is written: what is done to its resources, and a part of what must be said of it.
+def drop(*path):
+    def spoil(resources):
+        inside = resources
+        for step in path[:-1]:
+            inside = inside[step]
+        del inside[path[-1]]
+
+    return spoil
+
+
+def put(value, *path):
+    def spoil(resources):
+        inside = resources
+        for step in path[:-1]:
+            inside = inside[step]
+        inside[path[-1]] = value
+
+    return spoil
+
+
+def own_statement(role, index, **changes):
+    def spoil(resources):
+        statements = resources[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+        statements[index].update(changes)
+
+    return spoil
+
+
+FUNCTION = ("AuthFunction", "Properties")
+API = ("Api", "Properties")
+MUTANTS = {
+    "a route is lost": (drop(*FUNCTION, "Events", "AliasProxy"), "/api/auth/{proxy+} has no route"),
+    "the default route is lost": (drop("HealthFunction", "Properties", "Events", "Default"), "$default has no route"),
+    "a route is one of a single method": (
+        put("POST", *FUNCTION, "Events", "Root", "Properties", "Method"),
+        "/api/v1/auth is routed for post apart",
+    ),
+    "a route is another's": (
+        put("/api/v1/money", *FUNCTION, "Events", "Root", "Properties", "Path"),
+        "/api/v1/money is a route of nothing known",
+    ),
+    "the gateway gives up before the function": (
+        put(9000, *FUNCTION, "Events", "Root", "Properties", "TimeoutInMillis"),
+        "/api/v1/auth waits 9000 ms",
+    ),
+    "the gateway answers CORS": (
+        put({"AllowOrigins": ["*"]}, *API, "CorsConfiguration"),
+        "the API answers CORS by itself",
+    ),
+    "both names of the API answer": (
+        drop(*API, "DisableExecuteApiEndpoint"),
+        "API Gateway's own name must be off with a domain",
+    ),
+    "the stage is in the path": (put("v1", *API, "StageName"), "the stage is not $default"),
+    "there are no access logs": (drop(*API, "AccessLogSettings"), "there are no access logs"),
+    "a field of the access log is lost": (
+        lambda resources: put(
+            resources["Api"]["Properties"]["AccessLogSettings"]["Format"].replace("$context.identity.sourceIp", "-"),
+            *API,
+            "AccessLogSettings",
+            "Format",
+        )(resources),
+        "the access log has no identity.sourceIp",
+    ),
+    "nothing throttles": (drop(*API, "DefaultRouteSettings"), "ThrottlingRateLimit is not ThrottleRate"),
+    "nothing throttles log-ins": (
+        drop(*API, "RouteSettings", "ANY /api/auth/{proxy+}"),
+        "ANY /api/auth/{proxy+} has no ThrottlingRateLimit",
+    ),
+    "a timeout is longer": (put(29, *FUNCTION, "Timeout"), "auth's Timeout is 29"),
+    "memory is less": (put(128, *FUNCTION, "MemorySize"), "auth's MemorySize is 128"),
+    "a function is not traced": (put("PassThrough", *FUNCTION, "Tracing"), "auth's TracingConfig"),
+    "concurrency is not reserved": (drop(*FUNCTION, "ReservedConcurrentExecutions"), "auth's ReservedConcurrentExecutions"),
+    "a function takes another's role": (
+        put({"Fn::GetAtt": ["AccountsRole", "Arn"]}, *FUNCTION, "Role"),
+        "two functions share a role",
+    ),
+    "a secret is in the environment": (
+        put("hunter2", *FUNCTION, "Environment", "Variables", "JWT_SECRET"),
+        "auth has JWT_SECRET in its environment",
+    ),
+    "a secret is in the definition": (
+        put("{{resolve:secretsmanager:it}}", *FUNCTION, "Environment", "Variables", "MAIL_FROM"),
+        "auth has a secret's value in its definition",
+    ),
+    "a function is told of a secret that it does not need": (
+        put(
+            {"Fn::If": ["IsLocal", {"Ref": "AWS::NoValue"}, {"Fn::Join": [",", [{"Ref": "DbSecretArn"}, {"Ref": "JwtSecret"}]]}]},
+            "HealthFunction",
+            "Properties",
+            "Environment",
+            "Variables",
+            "SECRETS_ID",
+        ),
+        "health is told of the secrets ['DbSecretArn', 'JwtSecret'], and needs ['DbSecretArn']",
+    ),
+    "a log group is kept for ever": (drop("AuthLogGroup", "Properties", "RetentionInDays"), "AuthLogGroup is kept for ever"),
+    "a function logs elsewhere": (
+        put({"Ref": "AWS::StackName"}, *FUNCTION, "LoggingConfig", "LogGroup"),
+        "AuthFunction writes to a log group that the template does not keep",
+    ),
+    "a secret goes with the stack": (drop("PepperSecret", "DeletionPolicy"), "PepperSecret goes with the stack"),
+    "a secret is short": (
+        put(16, "JwtSecret", "Properties", "GenerateSecretString", "PasswordLength"),
+        "JwtSecret has less than 256 bits",
+    ),
+    "a role may do something everywhere": (
+        own_statement("AuthRole", 1, Resource="*"),
+        "AuthRole may do secretsmanager:GetSecretValue everywhere",
+    ),
+    "a role may do anything": (
+        own_statement("AuthRole", 1, Action="secretsmanager:*"),
+        "AuthRole has a statement of unnamed actions",
+    ),
+    "a role reads another's secret": (
+        own_statement("AccountsRole", 1, Resource=[{"Ref": "DbSecretArn"}, {"Ref": "PepperSecret"}]),
+        "iam.allowed has no line: AccountsRole: allow secretsmanager:GetSecretValue on DbSecretArn,PepperSecret",
+    ),
+    "a role takes a policy of AWS": (
+        put([{"Ref": "TracingPolicy"}, "arn:aws:iam::aws:policy/ReadOnlyAccess"], "AuthRole", "Properties", "ManagedPolicyArns"),
+        "iam.allowed has no line: AuthRole: has arn:aws:iam::aws:policy/ReadOnlyAccess",
+    ),
+    "another service takes a role": (
+        put({"Service": "ec2.amazonaws.com"}, "AuthRole", "Properties", "AssumeRolePolicyDocument", "Statement", 0, "Principal"),
+        "iam.allowed has no line: AuthRole: allow sts:AssumeRole by ec2.amazonaws.com",
+    ),
+    "a statement is lost": (
+        lambda resources: resources["AuthRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].pop(0),
+        "the template has lost: AuthRole: allow logs:CreateLogStream",
+    ),
+    "an alarm watches what nothing counts": (
+        put("LoginFailures", "LoginFailedAlarm", "Properties", "MetricName"),
+        "LoginFailedAlarm watches LoginFailures of auth, which nothing counts",
+    ),
+    "an alarm watches a service that is not there": (
+        put("mongo", "HealthMongodbAlarm", "Properties", "Dimensions", 0, "Value"),
+        "HealthMongodbAlarm watches HealthFailure of mongo, which nothing counts",
+    ),
+    "an alarm watches a metric that AWS does not have": (
+        put("Error", "AuthErrorsAlarm", "Properties", "MetricName"),
+        "AuthErrorsAlarm watches AWS/Lambda Error, which is not known to exist",
+    ),
+    "an alarm tells nobody": (drop("AuthErrorsAlarm", "Properties", "AlarmActions"), "AuthErrorsAlarm tells somebody else"),
+    "an alarm rings later": (
+        put(9999, "AuthDurationAlarm", "Properties", "Threshold"),
+        "auth's Duration alarm rings at 9999 ms, not at 80 % of its timeout",
+    ),
+    "customers' alarm forgets the API": (
+        put({"Fn::Sub": 'ALARM("${ApiLatencyAlarm}")'}, "CustomerImpactAlarm", "Properties", "AlarmRule"),
+        "the template has lost: CustomerImpactAlarm",
+    ),
+    "the dashboard is not JSON": (put({"Fn::Sub": "{"}, "Dashboard", "Properties", "DashboardBody"), "the dashboard is not JSON"),
+    "the dashboard hides a metric": (
+        lambda resources: put(
+            {"Fn::Sub": resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"].replace('"Throttles"', '"Errors"')},
+            "Dashboard",
+            "Properties",
+            "DashboardBody",
+        )(resources),
+        "the dashboard does not show what AuthThrottlesAlarm watches",
+    ),
+    "a deployment is none": (
+        put({"Enabled": False}, *FUNCTION, "DeploymentPreference"),
+        "auth is deployed at once, without an alias",
+    ),
+    "a deployment looks at no alarm": (
+        drop(*FUNCTION, "DeploymentPreference", "Alarms"),
+        "auth's deployment does not look at its alarms",
+    ),
+    "a version is not tested": (
+        put({"Ref": "AuthFunction"}, "SmokeTest", "Properties", "Environment", "Variables", "VERSION_AUTH"),
+        "the smoke test does not ask auth's new version",
+    ),
+    "an alarm of a deployment watches the old version too": (
+        lambda resources: resources["AuthNewErrorsAlarm"]["Properties"]["Dimensions"].pop(),
+        "auth's NewErrors alarm does not watch the new version",
+    ),
+    "deployments wait for an alarm of another name": (
+        put("api-errors", "ApiServerErrorsAlarm", "Properties", "AlarmName"),
+        "deployments look at an alarm of a name that none has",
+    ),
+    "the schedule is slower": (
+        put("rate(5 minutes)", "HealthFunction", "Properties", "Events", "EveryMinute", "Properties", "Schedule"),
+        "health is not checked each minute",
+    ),
+    "the schedule repeats": (
+        put(2, "HealthFunction", "Properties", "Events", "EveryMinute", "Properties", "RetryPolicy", "MaximumRetryAttempts"),
+        "the schedule repeats what failed",
+    ),
+    "Lambda repeats": (
+        put(2, "HealthFunction", "Properties", "EventInvokeConfig", "MaximumRetryAttempts"),
+        "Lambda repeats checks that failed",
+    ),
+    "resources wait for each other": (
+        put({"Ref": "ApiServerErrorsAlarm"}, *FUNCTION, "DeploymentPreference", "Alarms", "Fn::If", 1, 2),
+        "these wait for each other",
+    ),
+    "functions may connect anywhere": (
+        put([{"IpProtocol": "-1", "FromPort": 0, "ToPort": 65535}], "FunctionSecurityGroup", "Properties", "SecurityGroupEgress"),
+        "functions may connect to the ports [(0, 65535)]",
+    ),
+    "the network is there without a VPC": (drop("FunctionSecurityGroup", "Condition"), "FunctionSecurityGroup is there without a VPC"),
+}
+# Every alarm, every role and every secret, dropped one by one.
+for name, resource in TEMPLATE["Resources"].items():
+    if resource["Type"].startswith("AWS::CloudWatch::") and resource["Type"] != "AWS::CloudWatch::Dashboard":
+        MUTANTS[f"{name} is lost"] = (drop(name), f"the template has lost: {name}:")
+    if resource["Type"] in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
+        MUTANTS[f"{name} is lost"] = (drop(name), f"the template has lost: {name}:")
+    if resource["Type"] == "AWS::SecretsManager::Secret":
+        MUTANTS[f"{name} is lost"] = (drop(name), f"{name} is not made")
+# Every route, dropped one by one.
+for name, resource in TEMPLATE["Resources"].items():
+    for event, definition in resource.get("Properties", {}).get("Events", {}).items():
+        if definition["Type"] == "HttpApi":
+            path = definition["Properties"].get("Path", "$default")
+            MUTANTS[f"{path} is lost"] = (drop(name, "Properties", "Events", event), f"{path} has no route")
+
+
+class Spoilt(unittest.TestCase):
+    def spoilt(self, spoil):
+        template = copy.deepcopy(TEMPLATE)
+        spoil(template["Resources"])
+        left = template["Resources"]
+        lost = {name for name in TEMPLATE["Resources"] if name not in left}
+        if lost and all(it == TEMPLATE["Resources"][name] for name, it in left.items()):
+            # None is the translator's: what it makes of the others is the same. 0.3 s each time.
+            resources = {name: it for name, it in EXPANDED["Resources"].items() if name not in lost}
+            return {**EXPANDED, "Resources": resources}
+        return expand.expand(template)
+
+    def test_a_template_that_is_spoilt_is_found_out(self):
+        self.assertGreater(len(MUTANTS), 120)
+        for name, (spoil, said) in MUTANTS.items():
+            with self.subTest(name):
+                found = checks.problems(self.spoilt(spoil))
+                self.assertTrue(any(said in line for line in found), f"{said} is not in:\n" + "\n".join(found))
+
+
+# ---- versions ------------------------------------------------------------------------------------------------------------
+def versions(**parameters):
+    expanded = expand.expand(TEMPLATE, parameters)
+    return {name for name, it in expanded["Resources"].items() if it["Type"] == "AWS::Lambda::Version"}
+
+
+class Releases(unittest.TestCase):
+    def test_a_new_release_publishes_every_function_and_the_same_one_none(self):
+        first, second = "a" * 64, "b" * 64
+        self.assertEqual(versions(Release=first), versions(Release=first))
+        self.assertEqual(len(versions(Release=first) | versions(Release=second)), 2 * len(checks.FUNCTIONS))
+
+    def test_a_setting_alone_would_publish_nothing_which_is_why_there_is_a_release(self):
+        self.assertEqual(versions(LogLevel="DEBUG"), versions(LogLevel="WARN"))
+
+    def test_code_alone_publishes_without_a_release_too(self):
+        old, new = (set(expand.expand(TEMPLATE, code=code)["Resources"]) for code in ("1", "2"))
+        self.assertEqual(len(new - old), len(checks.FUNCTIONS))
+
+    def test_a_mend_while_alarms_ring_goes_out_at_once(self):
+        expanded = expand.expand(TEMPLATE, {"DeploymentType": "AllAtOnce"})
+        group = expanded["Resources"]["AuthFunctionDeploymentGroup"]["Properties"]
+        self.assertIn("AllAtOnce", json.dumps(group["DeploymentConfigName"]))
+        self.assertEqual(group["AlarmConfiguration"]["Fn::If"][2], {})
+        condition = TEMPLATE["Conditions"]["ShiftsGradually"]
+        self.assertEqual(condition, {"Fn::Not": [{"Fn::Equals": [{"Ref": "DeploymentType"}, "AllAtOnce"]}]})
+
+
+# ---- the smoke test ------------------------------------------------------------------------------------------------------
+GOOD = {"Content-Security-Policy": "…", "Strict-Transport-Security": "…", "X-Content-Type-Options": "…", "X-Request-Id": "…"}
+STATUS = {"health": 200, "auth": 401, "accounts": 401, "categories": 401, "transactions": 401, "financial-health": 200}
+
+
+class SmokeTest(unittest.TestCase):
+    """The hook's own code, with clients that answer as Lambda and CodeDeploy would."""
+
+    def run_it(self, answers):
+        asked, told = [], []
+
+        class Client:
+            def invoke(self, FunctionName, Payload):
+                function = FunctionName.removeprefix("version of ")
+                asked.append((function, json.loads(Payload)))
+                answer = answers.get(function, {"statusCode": STATUS[function], "headers": GOOD})
+                if isinstance(answer, Exception):
+                    raise answer
+                if answer == "crash":
+                    return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorType": "Runtime.ExitError"}')}
+                return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+            def put_lifecycle_event_hook_execution_status(self, **report):
+                told.append(report)
+
+        modules = {name: types.ModuleType(name) for name in ("boto3", "botocore", "botocore.config")}
+        modules["boto3"].client = lambda name, config=None: Client()
+        modules["botocore.config"].Config = lambda **settings: settings
+        code = TEMPLATE["Resources"]["SmokeTest"]["Properties"]["Code"]["ZipFile"]
+        before = {name: sys.modules.get(name) for name in modules}
+        environment = dict(os.environ)
+        sys.modules.update(modules)
+        for name in checks.FUNCTIONS:
+            os.environ["VERSION_" + name.upper().replace("-", "_")] = f"version of {name}"
+        stdout, sys.stdout = sys.stdout, io.StringIO()
+        try:
+            scope = {"__name__": "index"}
+            exec(compile(code, "index.py", "exec"), scope)
+            scope["handler"]({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"}, None)
+        finally:
+            sys.stdout = stdout
+            os.environ.clear()
+            os.environ.update(environment)
+            for name, module in before.items():
+                sys.modules.pop(name)
+                if module is not None:
+                    sys.modules[name] = module
+        (report,) = told
+        self.assertEqual((report["deploymentId"], report["lifecycleEventHookExecutionId"]), ("d-1", "e-1"))
+        return report["status"], asked
+
+    def test_good_versions_succeed_and_each_is_asked_once(self):
+        status, asked = self.run_it({})
+        self.assertEqual(status, "Succeeded")
+        self.assertEqual([name for name, _ in asked], list(checks.FUNCTIONS))
+
+    def test_a_bad_version_of_any_function_fails(self):
+        unlike = {
+            "a crash": "crash",
+            "an error of ours": {"statusCode": 500, "headers": GOOD},
+            "an answer without a token": {"statusCode": 204, "headers": GOOD},
+            "a lost header": {"statusCode": None, "headers": {"X-Request-Id": "…"}},
+            "no answer": {"errorType": "Runtime.ExitError"},
+            "no permission": RuntimeError("AccessDenied"),
+        }
+        for name in checks.FUNCTIONS:
+            for what, answer in unlike.items():
+                with self.subTest(f"{name}: {what}"):
+                    if what == "a lost header":
+                        answer = {**answer, "statusCode": STATUS[name]}
+                    self.assertEqual(self.run_it({name: answer})[0], "Failed")
+
+    def test_it_sends_what_the_gateway_sends(self):
+        golden = json.loads((expand.ROOT / "events/health.get.json").read_text())
+
+        def shape(event):
+            context = event["requestContext"]
+            return (set(event), set(context), set(context["http"]))
+
+        routed = EXPANDED["Resources"]["Api"]["Properties"]["Body"]["paths"]
+        _, asked = self.run_it({})
+        for name, event in asked:
+            self.assertEqual(shape(event), shape(golden))
+            route = event["routeKey"].removeprefix("ANY ")
+            self.assertIn(route, routed)
+            self.assertTrue(event["rawPath"].startswith(f"/api/v1/{name}"))
+            self.assertEqual(event["requestContext"]["http"]["path"], event["rawPath"])
+        addresses = {event["requestContext"]["http"]["sourceIp"].rsplit(":", 2)[0] for _, event in asked}
+        self.assertEqual(len(addresses), len(checks.FUNCTIONS), "each with limits of its own")
+
+    def test_the_routes_that_it_asks_are_described_so(self):
+        operations = json.loads((expand.ROOT / "docs/openapi.json").read_text())["paths"]
+        _, asked = self.run_it({})
+        for name, event in asked:
+            path = event["rawPath"]
+            operation = operations.get(path) or operations[path.removeprefix("/api/v1")]
+            self.assertIn(str(STATUS[name]), operation["get"]["responses"], path)
+
+
+# ---- settings ------------------------------------------------------------------------------------------------------------
+class Settings(unittest.TestCase):
+    def test_every_environment_gives_parameters_that_exist_and_values_that_they_allow(self):
+        import tomllib
+
+        config = tomllib.loads((expand.ROOT / "samconfig.toml").read_text())
+        for environment in ("dev", "staging", "prod"):
+            deploy = config[environment]["deploy"]["parameters"]
+            given = dict(override.split("=", 1) for override in deploy["parameter_overrides"])
+            known = TEMPLATE["Parameters"]
+            self.assertEqual(given["Environment"], environment)
+            self.assertEqual(deploy["capabilities"], "CAPABILITY_IAM", "roles have no names of their own")
+            self.assertEqual(deploy["confirm_changeset"], environment == "prod")
+            self.assertEqual(given["DeploymentType"] == "AllAtOnce", environment == "dev")
+            for name, value in given.items():
+                definition = known[name]
+                allowed = [str(each) for each in definition.get("AllowedValues", [])]
+                self.assertTrue(not allowed or value in allowed, f"{environment}: {name}={value}")
+                self.assertRegex(value, definition.get("AllowedPattern", "^"))
+            needed = {name for name, definition in known.items() if "Default" not in definition}
+            self.assertEqual(needed - set(given), set())
+
+    def test_parameters_are_all_used_and_all_shown(self):
+        text = json.dumps({key: value for key, value in TEMPLATE.items() if key not in ("Parameters", "Metadata")})
+        groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+        shown = [name for group in groups for name in group["Parameters"]]
+        self.assertEqual(sorted(shown), sorted(TEMPLATE["Parameters"]))
+        for name in TEMPLATE["Parameters"]:
+            self.assertTrue(f'"{name}"' in text or f"${{{name}}}" in text, f"{name} is a parameter of nothing")
+
+    def test_conditions_are_all_used(self):
+        text = json.dumps(TEMPLATE)
+        for name in TEMPLATE["Conditions"]:
+            self.assertTrue(re.search(rf'"(Fn::If": \[|Condition": ){re.escape(json.dumps(name))}', text), name)
+
+
+if __name__ == "__main__":
+    unittest.main()

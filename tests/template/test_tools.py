@@ -1,0 +1,164 @@
+"""The two scripts that pack and deploy, as commands, on made-up binaries; and what `sam local` makes of the template."""
+
+import hashlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import checks
+import expand
+
+X86_64, ARM64 = 62, 183
+
+
+class Tools(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.root = pathlib.Path(scratch.name)
+        (self.root / "template.yaml").write_text("Resources: {}\n")
+        self.configure('"Environment=dev", "Arch=x86_64", "LogLevel=DEBUG"')
+
+    def configure(self, overrides):
+        (self.root / "samconfig.toml").write_text(f"[dev.deploy.parameters]\nparameter_overrides = [{overrides}]\n")
+
+    def build(self, function="health", machine=X86_64, content=b"code", size=0):
+        binary = self.root / "built" / function
+        binary.parent.mkdir(exist_ok=True)
+        binary.write_bytes(b"\x7fELF".ljust(18, b"\0") + machine.to_bytes(2, "little") + content + os.urandom(size))
+
+    def script(self, name, *arguments, **environment):
+        command = [sys.executable, str(expand.ROOT / "local" / name), *arguments]
+        run = subprocess.run(
+            command, cwd=self.root, capture_output=True, text=True, check=False, env={**os.environ, **environment}
+        )
+        return run.returncode, run.stdout, run.stderr
+
+    def pack(self, *functions, budget="7"):
+        return self.script("package.py", "--budget-mb", budget, "built", *(functions or ("health",)))
+
+    def test_the_same_binary_makes_the_same_zip_whenever_it_was_built(self):
+        hashes = []
+        for seconds in (1_000_000_000, 1_700_000_000):
+            self.build()
+            os.utime(self.root / "built/health", (seconds, seconds))
+            self.assertEqual(self.pack()[0], 0)
+            archive = (self.root / "target/lambda-zip/health.zip").read_bytes()
+            hashes.append(hashlib.sha256(archive).hexdigest())
+        self.assertEqual(*hashes)
+        self.assertIn(f"sha256 {hashes[0][:16]}", self.pack()[1])
+        self.build(content=b"other code")
+        self.pack()
+        self.assertNotEqual(hashes[0], hashlib.sha256((self.root / "target/lambda-zip/health.zip").read_bytes()).hexdigest())
+
+    def test_a_zip_above_the_budget_is_refused(self):
+        self.build(size=60_000)
+        code, said, _ = self.pack(budget="0.1")
+        self.assertEqual(code, 0, said)
+        self.assertIn("zip 0.1 of 0.1 MB", said)
+        code, _, said = self.pack(budget="0.05")
+        self.assertEqual(code, 1)
+        self.assertIn("and the budget is 0.05 MB", said)
+
+    def deploy(self, *arguments):
+        """The command that a deployment would be: a `sam` that says how it was called stands beside this Python."""
+        beside = self.root / "bin"
+        beside.mkdir(exist_ok=True)
+        python, sam = beside / "python", beside / "sam"
+        if not python.exists():
+            python.symlink_to(sys.executable)
+        sam.write_text(f'#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n')
+        sam.chmod(0o755)
+        script = "import runpy, sys; sys.executable = sys.argv.pop(1); path = sys.argv.pop(1); sys.argv[0] = path; "
+        script += "runpy.run_path(path, run_name='__main__')"
+        run = subprocess.run(
+            [sys.executable, "-c", script, str(python), str(expand.ROOT / "local/deploy.py"), *arguments],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return run.returncode, run.stdout, run.stderr
+
+    def release(self):
+        code, said, error = self.deploy("dev")
+        self.assertEqual(code, 0, error)
+        command = json.loads(said)
+        self.assertEqual(command[:4], ["deploy", "--config-env", "dev", "--parameter-overrides"])
+        *settings, last = command[4:]
+        return settings, last.removeprefix("Release=")
+
+    def test_a_deployment_is_sams_with_all_settings_and_a_release(self):
+        self.build()
+        self.pack()
+        settings, release = self.release()
+        self.assertEqual(settings, ["Environment=dev", "Arch=x86_64", "LogLevel=DEBUG"])
+        pattern = expand.read()["Parameters"]["Release"]["AllowedPattern"]
+        self.assertTrue(re.match(pattern, release) and release)
+        self.assertEqual(self.release()[1], release, "nothing changed")
+
+    def test_code_a_setting_and_the_template_each_make_another_release(self):
+        self.build()
+        self.pack()
+        releases = [self.release()[1]]
+        self.build(content=b"other code")
+        self.pack()
+        releases.append(self.release()[1])
+        self.configure('"Environment=dev", "Arch=x86_64", "LogLevel=WARN"')
+        releases.append(self.release()[1])
+        (self.root / "template.yaml").write_text("Resources: {Api: {}}\n")
+        releases.append(self.release()[1])
+        self.assertEqual(len(set(releases)), 4)
+
+    def test_what_cannot_be_deployed_is_refused_in_one_line(self):
+        def refused(reason, *arguments):
+            code, _, said = self.deploy(*(arguments or ("dev",)))
+            self.assertEqual(code, 1)
+            self.assertIn(reason, said)
+            self.assertNotIn("Traceback", said)
+
+        refused("target/lambda is empty: run make build first")
+        self.build(machine=ARM64)
+        self.pack()
+        refused("is not for x86_64")
+        refused("has no [qa.deploy.parameters]", "qa")
+        self.configure('"DbSecretArn=arn:aws:secretsmanager:us-east-1:111111111111:secret:x"')
+        refused("DbSecretArn of dev is still the example's")
+
+
+class SamLocal(unittest.TestCase):
+    def test_it_finds_every_function_and_route_and_asks_no_secret_of_aws(self):
+        from samcli.lib.providers.api_provider import ApiProvider
+        from samcli.lib.providers.sam_function_provider import SamFunctionProvider
+        from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
+        from samcli.local.lambdafn.env_vars import EnvironmentVariables
+
+        given = {"Environment": "local", "LogLevel": "DEBUG"}
+        stacks, _ = SamLocalStackProvider.get_stacks(str(expand.ROOT / "template.yaml"), parameter_overrides=given)
+        found = {function.name: function for function in SamFunctionProvider(stacks).get_all()}
+        for prefix, timeout, memory in checks.FUNCTIONS.values():
+            function = found[f"{prefix}Function"]
+            self.assertEqual((function.timeout, function.memory), (timeout, memory))
+            container = EnvironmentVariables(
+                function.name,
+                function.memory,
+                function.timeout,
+                function.handler,
+                variables=function.environment["Variables"],
+                shell_env_values={"MONGODB_URI": "mongodb://shell"},
+            ).resolve()
+            self.assertEqual(container["MONGODB_URI"], "mongodb://shell", "the shell's value takes the template's place")
+            self.assertEqual((container["JWT_SECRET"], container["SECRETS_ID"], container["APP_ENV"]), ("", "", "development"))
+        routes = {(route.path, route.function_name) for route in ApiProvider(stacks).api.routes}
+        self.assertIn(("/api/v1/auth/{proxy+}", "AuthFunction"), routes)
+        self.assertIn(("$default", "HealthFunction"), routes)
+        self.assertEqual(len(routes), 4 * len(checks.FUNCTIONS) + 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
