@@ -126,7 +126,8 @@ doctor: local ## Totals, balances and knowledge, recomputed and compared (USER=i
 
 deploy: ## Build, check and deploy to ENV=dev, staging or prod, as samconfig.toml says
 	@$(if $(filter dev staging prod,$(ENV)),,$(error ENV is one of dev, staging and prod))
-	@$(MAKE) build PROFILE=lambda
+	@$(python)
+	@arch=$$(python3 local/deploy.py --arch $(ENV)) && $(MAKE) build PROFILE=lambda ARCH=$$arch
 	@$(MAKE) lint-template
 	@exec $(VENV)/bin/python local/deploy.py $(ENV)
 

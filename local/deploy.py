@@ -1,10 +1,11 @@
 """Deploys what `make build` built, with the settings of samconfig.toml: `make deploy ENV=dev`.
 
 It adds one parameter: Release, a hash of the code, the template and the settings. Without it a setting that changes would
-reach the unpublished version only, and no request (docs/decisions/0019-a-release-is-one.md). Must never build anything, nor
+reach the unpublished version only, and no request (docs/decisions/0022-a-release-is-one.md). Must never build anything, nor
 hold a setting of its own.
 
-Usage: deploy.py <dev, staging or prod>
+Usage: deploy.py [--arch] <dev, staging or prod>
+  --arch  says what architecture the settings want, and deploys nothing
 """
 
 import hashlib
@@ -41,7 +42,7 @@ def binaries(architecture):
     for bootstrap in found:
         machine = int.from_bytes(bootstrap.read_bytes()[MACHINE_AT : MACHINE_AT + 2], "little")
         if machine != MACHINES[architecture]:
-            sys.exit(f"Error: {bootstrap} is not for {architecture}: run make deploy with the ARCH of samconfig.toml")
+            sys.exit(f"Error: {bootstrap} is not for {architecture}: run make deploy, which builds what samconfig.toml wants")
     return found
 
 
@@ -56,11 +57,16 @@ def release(template, overrides, found):
 
 
 def main():
-    if len(sys.argv) != 2:
+    options, environments = sys.argv[1:-1], sys.argv[-1:]
+    if len(sys.argv) < 2 or options not in ([], ["--arch"]):
         sys.exit(__doc__)
-    environment = sys.argv[1]
+    (environment,) = environments
     overrides = settings(tomllib.loads(pathlib.Path("samconfig.toml").read_text()), environment)
-    found = binaries(overrides.get("Arch", "x86_64"))
+    architecture = overrides.get("Arch", "x86_64")
+    if options:
+        print(architecture)
+        return
+    found = binaries(architecture)
     overrides["Release"] = release(pathlib.Path("template.yaml").read_bytes(), overrides, found)
     sam = pathlib.Path(sys.executable).with_name("sam")
     given = [f"{name}={value}" for name, value in overrides.items()]

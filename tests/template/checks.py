@@ -250,7 +250,7 @@ def secrets(expanded):
             problems.append(f"{name} has less than 256 bits, or characters that need escapes")
         if "SecretString" in it["Properties"]:
             problems.append(f"{name}'s value is written in the template")
-        if it.get("DeletionPolicy") != "Retain" or it.get("UpdateReplacePolicy") != "Retain":
+        if it.get("DeletionPolicy") != "RetainExceptOnCreate" or it.get("UpdateReplacePolicy") != "Retain":
             problems.append(f"{name} goes with the stack")
     return problems
 

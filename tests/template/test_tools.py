@@ -126,6 +126,8 @@ class Tools(unittest.TestCase):
         self.build(machine=ARM64)
         self.pack()
         refused("is not for x86_64")
+        code, said, _ = self.deploy("--arch", "dev")
+        self.assertEqual((code, said), (0, "x86_64\n"), "asked before anything is built")
         refused("has no [qa.deploy.parameters]", "qa")
         self.configure('"DbSecretArn=arn:aws:secretsmanager:us-east-1:111111111111:secret:x"')
         refused("DbSecretArn of dev is still the example's")
