@@ -131,7 +131,8 @@ deploy: ## Build, check and deploy to ENV=dev, staging or prod, as samconfig.tom
 	@$(MAKE) lint-template
 	@exec $(VENV)/bin/python local/deploy.py $(ENV)
 
-# The last three judge the template as AWS expands it, which has used up the parameter Release (W2001). `UPDATE=1` writes the expected lines of tests/template anew.
+# The last three judge the template as AWS expands it, which has used up the parameter Release (W2001). `UPDATE=1` writes
+# the expected lines of tests/template anew.
 lint-template: $(VENV)/ready $(CHECKOV)/ready $(GUARD) ## What is wrong with template.yaml: five tools, no account
 	$(VENV)/bin/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(VENV)/bin/sam validate --lint --template-file template.yaml
