@@ -16,7 +16,7 @@ use crate::process::{self, POLL, on_path};
 use crate::workspace::{Lock, Variables, Workspace, make_folder, remove_folder};
 
 /// What is installed; its hash names the environment's folder, so that a change makes a new one.
-const REQUIREMENTS: &str = include_str!("../aws-requirements.txt");
+const REQUIREMENTS: &str = include_str!("../requirements/aws.txt");
 const START_PATIENCE: Duration = Duration::from_secs(60);
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 const PORT_ATTEMPTS: u32 = 5;

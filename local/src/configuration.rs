@@ -37,6 +37,10 @@ pub fn check(variables: &Variables) -> Report {
         .filter(|(_, checked)| checked.blocking().next().is_some())
         .map(|(function, _)| function)
         .collect();
+    for finding in of_the_local_run(variables) {
+        let entry = findings.entry(finding.to_string()).or_insert_with(|| (finding.clone(), Vec::new()));
+        entry.1.push("the local run");
+    }
     text.push('\n');
     for (finding, functions) in findings.values() {
         let word = match finding.severity {
@@ -55,11 +59,36 @@ pub fn check(variables: &Variables) -> Report {
     if findings.is_empty() {
         text.push_str("No problem found.\n");
     }
-    if !stops.is_empty() {
-        let names: Vec<&str> = stops.iter().map(|function| function.name).collect();
+    let local = findings
+        .values()
+        .any(|(finding, whose)| finding.severity == Severity::Fatal && whose.contains(&"the local run"));
+    if !stops.is_empty() || local {
+        let mut names: Vec<&str> = stops.iter().map(|function| function.name).collect();
+        names.extend(local.then_some("the local run"));
         let _ = writeln!(text, "These would not start: {}", names.join(", "));
     }
-    Report { text, starts: stops.is_empty() }
+    Report { text, starts: stops.is_empty() && !local }
+}
+
+/// What is wrong with the variables that only the commands of a developer's machine read.
+fn of_the_local_run(variables: &Variables) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for of in SCHEMA.iter().filter(|of| of.read_by == ReadBy::Local) {
+        let Some(text) = variable(variables, of.name) else { continue };
+        let reason = match of.kind {
+            Kind::Number { min, max, .. } => {
+                let good = text.parse::<u64>().is_ok_and(|number| (min..=max).contains(&number));
+                (!good).then(|| format!("must be a whole number from {min} to {max}"))
+            }
+            Kind::Choice { words, .. } => {
+                (!words.contains(&text)).then(|| format!("must be {}", words.join(" or ")))
+            }
+            _ => None,
+        };
+        let found = reason.map(|reason| Finding { variable: of.name, reason, severity: Severity::Fatal });
+        findings.extend(found);
+    }
+    findings
 }
 
 fn is_production(checked: &[(Function, Checked)]) -> bool {
@@ -149,7 +178,7 @@ pub fn document() -> String {
     let mut text = String::from(
         "# Configuration\n\n\
          Written from the schema in `shared/src/config/schema.rs` by `make docs`; a test holds them in step. Every problem is\n\
-         reported at once, by name and reason, never with a value. In production any problem keeps a function from starting;\n\
+         reported at once, by name and reason, never with a value. In production any problem but a notice keeps a function from starting;\n\
          elsewhere it warns, and the default is used, unless there is no safe one. An empty variable counts as one that is not\n\
          set. `make config-check` prints what is in force and every problem.\n\n\
          | Variable | Values | Default | Read by | What |\n|---|---|---|---|---|\n",
@@ -157,6 +186,11 @@ pub fn document() -> String {
     for of in SCHEMA {
         let alias = of.alias.map(|alias| format!(" (alias `{alias}`)")).unwrap_or_default();
         let default = match (default(of), of.required) {
+            (Some(_), _) if matches!(of.kind, Kind::Url { .. }) => {
+                let Kind::Url { development, .. } = of.kind else { continue };
+                format!("required in production; else `{development}`")
+            }
+            (Some(default), _) if default.contains(' ') => default,
             (Some(default), _) => format!("`{default}`"),
             (None, true) => "required".to_owned(),
             (None, false) => "none".to_owned(),
@@ -202,7 +236,11 @@ pub fn example() -> String {
             Kind::Flag { default } if !["true", "false"].contains(&default) => String::new(),
             _ => default(of).unwrap_or_default(),
         };
-        let _ = write!(text, "\n# {} {}.\n#{}={value}\n", of.about, capital(&values(of)), of.name);
+        let values = match of.kind {
+            Kind::Choice { words, .. } => format!("One of: {}", words.join(", ")),
+            _ => capital(&values(of)),
+        };
+        let _ = write!(text, "\n# {} {values}.\n#{}={value}\n", of.about, of.name);
     }
     text
 }

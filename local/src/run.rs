@@ -456,10 +456,14 @@ fn boot_of_a_database(workspace: &Workspace, environment: &Variables) -> Result<
 /// count as set, as they do for `run`; the secrets of `SECRETS_ID` are read.
 pub async fn config_check(workspace: &Workspace, environment: &Variables) -> Result<ExitCode> {
     let mut variables = environment.clone();
+    let mut readable = true;
     if let Some(secrets) = Secrets::of(environment, Clock::system()) {
         match secrets.fetch().await {
             Ok(values) => variables.extend(values),
-            Err(error) => warn(format_args!("Error: {error}")),
+            Err(error) => {
+                readable = false;
+                warn(format_args!("Error: {error}: no function would start"));
+            }
         }
     }
     let named = variable(&variables, "APP_ENV").or_else(|| variable(&variables, "NODE_ENV"));
@@ -468,7 +472,7 @@ pub async fn config_check(workspace: &Workspace, environment: &Variables) -> Res
     }
     let report = configuration::check(&variables);
     say(report.text.trim_end());
-    Ok(if report.starts { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.starts && readable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// `with-servers`: runs a command with databases of its own, and exits as it does.

@@ -4,6 +4,7 @@
 //! be trusted; then it must refuse every one.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
@@ -37,6 +38,8 @@ pub struct Live {
     environment: HashMap<String, String>,
     secrets: Option<Secrets>,
     current: RwLock<Arc<Generation>>,
+    /// MongoDB refused the credentials: the next request asks for newer ones.
+    refused: AtomicBool,
 }
 
 /// What one set of secrets makes.
@@ -69,7 +72,7 @@ impl Live {
         }
         let boot = Boot::with_clock(config, clock);
         let current = RwLock::new(Arc::new(Generation::new(boot, build)));
-        Ok(Self { function, build, environment, secrets, current })
+        Ok(Self { function, build, environment, secrets, current, refused: AtomicBool::new(false) })
     }
 
     /// What the function now works with.
@@ -85,7 +88,7 @@ impl Live {
     pub async fn answer(&self, mut request: Request) -> Response {
         let Some(secrets) = &self.secrets else { return dispatch(&self.current(), request).await };
         self.refresh(secrets, Reason::Age).await;
-        if self.current().lacks_key_of(&request) {
+        if self.refused.swap(false, Ordering::Relaxed) || self.current().lacks_key_of(&request) {
             self.refresh(secrets, Reason::Refused).await;
         }
         if secrets.are_too_old() {
@@ -93,8 +96,8 @@ impl Live {
         }
         let response = dispatch(&self.current(), request).await;
         if response.extensions().get::<CredentialsRefused>().is_some() {
-            // For the next request: this one may have had an effect.
-            self.refresh(secrets, Reason::Refused).await;
+            // The next request asks: this answer must not wait, and its request may have had an effect.
+            self.refused.store(true, Ordering::Relaxed);
         }
         response
     }

@@ -5,10 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use local::configuration;
-use local::functions::FUNCTIONS;
 use serde_yaml_ng::Value;
 use shared::boot::Boot;
-use shared::config::{Config, Kind, Need, ReadBy, SCHEMA};
+use shared::config::{Config, Kind, Need, SCHEMA};
 
 const SECRET: &str = "hunter2-hunter2-hunter2-hunter2-x";
 
@@ -41,7 +40,7 @@ fn a_check_shows_what_is_in_force_and_no_secret() {
         assert!(line.ends_with(value), "{line}");
     };
     shows("JWT_SECRET", "set, 33 characters");
-    shows("MONGODB_URI", "mongodb://***@db.example.net/x");
+    shows("MONGODB_URI", "mongodb://***@db.example.net");
     shows("REDIS_URL", "set, 36 characters");
     shows("LOG_LEVEL", "WARN (from AWS_LAMBDA_LOG_LEVEL)");
     shows("MONGO_POOL_SIZE", "2");
@@ -71,12 +70,43 @@ fn a_check_finds_nothing_wrong_with_a_good_set() {
 }
 
 #[test]
-fn every_variable_is_read_by_somebody() {
-    for of in SCHEMA {
-        if let ReadBy::With(need) = of.read_by {
-            assert!(FUNCTIONS.iter().any(|function| function.needs.contains(&need)), "{}", of.name);
+fn a_check_judges_what_only_the_local_run_reads() {
+    let report =
+        configuration::check(&variables(&[("JWT_SECRET", SECRET), ("PORT", "abc"), ("FRESH", "maybe")]));
+    for problem in [
+        "Error: PORT must be a whole number from 1 to 65535 (the local run)",
+        "Error: FRESH must be 0 or 1 (the local run)",
+    ] {
+        assert!(report.text.lines().any(|line| line == problem), "{problem} is not in:\n{}", report.text);
+    }
+    assert!(!report.starts);
+}
+
+#[test]
+fn the_templates_times_are_in_order_and_its_logs_end() {
+    let template = template();
+    let global = template["Globals"]["Function"]["Timeout"].as_u64();
+    let (mut integrations, mut logs) = (0, 0);
+    for (name, resource) in template["Resources"].as_mapping().unwrap() {
+        let of = &resource["Properties"];
+        match resource["Type"].as_str() {
+            Some("AWS::Serverless::Function") => {
+                let timeout_ms = of["Timeout"].as_u64().or(global).unwrap() * 1_000;
+                assert!(timeout_ms >= 2_500 + 300, "{name:?}: MongoDB's time and the margin do not fit");
+                for event in of["Events"].as_mapping().unwrap().values().filter(|e| e["Type"] == "HttpApi") {
+                    let gateway_ms = event["Properties"]["TimeoutInMillis"].as_u64().unwrap();
+                    assert!(timeout_ms < gateway_ms && gateway_ms <= 30_000, "{name:?}: {gateway_ms}");
+                    integrations += 1;
+                }
+            }
+            Some("AWS::Logs::LogGroup") => {
+                assert!(number(&template, &of["RetentionInDays"]).is_some_and(|days| days >= 1), "{name:?}");
+                logs += 1;
+            }
+            _ => {}
         }
     }
+    assert!(integrations >= 25 && logs >= 7, "{integrations} integrations, {logs} log groups");
 }
 
 #[test]

@@ -25,6 +25,9 @@ use crate::secrets::{self, Vault};
 /// Two cores run many tests at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What the template gives most functions.
+const LAMBDA_TIMEOUT: Duration = Duration::from_secs(10);
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -260,15 +263,33 @@ async fn development_starts_with_a_warning_where_production_would_not() {
 pub(crate) struct Running {
     pub(crate) api: RuntimeApi,
     child: tokio::process::Child,
+    /// What has been read of its log.
+    said: String,
 }
 
 impl Running {
     pub(crate) async fn start(function: &str, variables: &HashMap<String, String>) -> Self {
-        let api = RuntimeApi::start(Duration::from_secs(10)).await.unwrap();
+        Self::start_within(function, variables, LAMBDA_TIMEOUT).await
+    }
+
+    /// The same, where Lambda gives an invocation `timeout`.
+    async fn start_within(function: &str, variables: &HashMap<String, String>, timeout: Duration) -> Self {
+        let api = RuntimeApi::start(timeout).await.unwrap();
         let mut command = process::command(&bootstrap(function), None);
         command.env_clear().envs(variables).envs(api.variables(function));
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        Self { api, child }
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self { api, child, said: String::new() }
+    }
+
+    /// Reads its log until it says so.
+    async fn until_it_says(&mut self, words: &str) {
+        let out = self.child.stdout.as_mut().unwrap();
+        while !self.said.contains(words) {
+            let mut bytes = [0u8; 4096];
+            let count = tokio::time::timeout(PATIENCE, out.read(&mut bytes)).await.unwrap().unwrap();
+            assert!(count > 0, "it ended without {words}: {}", self.said);
+            self.said.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
+        }
     }
 
     /// Stops it as Lambda does between two invocations; returns when it stands still.
@@ -288,14 +309,18 @@ impl Running {
     }
 
     /// Its exit status, its log, and how long it took from SIGTERM on.
-    async fn terminate(mut self) -> (Option<i32>, String, Duration) {
+    pub(crate) async fn terminate(mut self) -> (Option<i32>, String, Duration) {
         let sent = Instant::now();
         process::signal(&self.child, Signal::TERM);
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
         let took = sent.elapsed();
-        let mut log = String::new();
+        let mut log = std::mem::take(&mut self.said);
         self.child.stdout.take().unwrap().read_to_string(&mut log).await.unwrap();
         canary::check(&log);
+        let mut errors = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut errors).await.unwrap();
+        // Lambda's own runtime tells of its shutdown there, and nobody else of anything.
+        assert!(errors.lines().all(|line| line.starts_with("[runtime] ")), "{errors}");
         (status.code(), log, took)
     }
 }
@@ -330,23 +355,39 @@ fn steps(log: &str, function: &str) -> Vec<String> {
 }
 
 /// A function of signed-in users whose request hangs: MongoDB took its first command, and answers no more.
-async fn hanging(app: &TestApp) -> Running {
+/// Also tells when it was sent.
+async fn hanging(app: &TestApp, timeout: Duration) -> (Running, Instant) {
     let user = app.register().await;
     let proxy = Proxy::start(app.mongodb_address(), Stop::Before(0)).await.unwrap();
     let mut variables = app.variables().clone();
     let uri = format!("mongodb://127.0.0.1:{}/?directConnection=true&serverMonitoringMode=poll", proxy.port);
     variables.insert("MONGODB_URI".into(), uri);
-    let mut running = Running::start("accounts", &variables).await;
+    let mut running = Running::start_within("accounts", &variables, timeout).await;
     running.api.until_next(PATIENCE).await.unwrap();
+    let sent = Instant::now();
     running.api.send(&app.event(&user, "GET", "/accounts", &[], None));
     tokio::time::timeout(PATIENCE, proxy.stopped()).await.expect("it asks MongoDB");
-    running
+    (running, sent)
+}
+
+#[tokio::test]
+async fn a_database_that_hangs_is_504_before_lambda_ends_the_invocation() {
+    // Less the margin, below the 2 s after which MongoDB counts as away.
+    const TIMEOUT: Duration = Duration::from_millis(2_000);
+    let app = TestApp::start().await;
+    let (mut running, sent) = hanging(&app, TIMEOUT).await;
+    let (at, answer) = running.api.until_answer(PATIENCE).await.unwrap();
+    assert_eq!(answer["statusCode"], 504, "{answer}");
+    assert_eq!(answer["headers"]["retry-after"], "1");
+    let took = at.duration_since(sent);
+    assert!(took > TIMEOUT / 2, "it had its time: {took:?}");
+    assert!(took < TIMEOUT, "Lambda had ended the invocation: {took:?}");
 }
 
 #[tokio::test]
 async fn sigterm_while_mongodb_is_a_black_hole_ends_in_time_all_the_same() {
     let app = TestApp::start().await;
-    let (status, log, took) = hanging(&app).await.terminate().await;
+    let (status, log, took) = hanging(&app, LAMBDA_TIMEOUT).await.0.terminate().await;
     assert_eq!(status, Some(0), "{log}");
     assert!(took < Duration::from_millis(500), "{} ms: {log}", took.as_millis());
     assert_eq!(steps(&log, "accounts"), ["closing", "mongodb", "redis", "closed"], "{log}");
@@ -355,8 +396,10 @@ async fn sigterm_while_mongodb_is_a_black_hole_ends_in_time_all_the_same() {
 #[tokio::test]
 async fn a_second_sigterm_changes_nothing() {
     let app = TestApp::start().await;
-    let running = hanging(&app).await;
+    let (mut running, _) = hanging(&app, LAMBDA_TIMEOUT).await;
     process::signal(&running.child, Signal::TERM);
+    // A second one that comes before the first was noticed would be the same one.
+    running.until_it_says("\"step\":\"closing\"").await;
     let (status, log, took) = running.terminate().await;
     assert_eq!(status, Some(0), "{log}");
     assert!(took < Duration::from_millis(500), "{} ms: {log}", took.as_millis());

@@ -154,6 +154,16 @@ async fn after_sigterm_what_is_in_flight_is_answered_nothing_new_is_taken_and_a_
 }
 
 #[tokio::test]
+async fn ctrl_c_stops_it_as_sigterm_does() {
+    let app = TestApp::start().await;
+    let server = Server::start(&app).await;
+    process::signal(&server.child, Signal::INT);
+    let (status, said, _checkout) = server.end().await;
+    assert_eq!(status, Some(0), "{said:?}");
+    assert!(said.iter().any(|line| line.contains("\"step\":\"closed\"")), "{said:?}");
+}
+
+#[tokio::test]
 async fn a_request_that_hangs_holds_the_local_server_for_10_s_and_no_longer() {
     let app = TestApp::start().await;
     let mut server = Server::start(&app).await;

@@ -119,3 +119,20 @@ impl Issuer {
 fn seconds_until(expires_at_ms: i64, now_ms: i64) -> i64 {
     expires_at_ms.saturating_sub(now_ms).max(0).saturating_add(999) / 1000
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+    use super::*;
+
+    #[test]
+    fn a_refresh_token_is_256_random_bits() {
+        let tokens: std::collections::BTreeSet<String> =
+            (0..1000).map(|_| RefreshToken::new().0.expose_secret().to_owned()).collect();
+        assert_eq!(tokens.len(), 1000);
+        assert!(
+            tokens.iter().all(|token| URL_SAFE_NO_PAD.decode(token).is_ok_and(|bytes| bytes.len() == 32))
+        );
+    }
+}

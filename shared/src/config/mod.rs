@@ -259,12 +259,13 @@ impl RedisConfig {
     }
 }
 
-/// A URI with whatever stands before its `@` replaced.
+/// A URI's scheme and hosts. Its credentials are replaced; its path and options, which may hold others, are left out.
 pub fn redact(uri: &str) -> String {
-    match (uri.find("://"), uri.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}***{}", &uri[..scheme + 3], &uri[at..]),
-        _ => uri.to_owned(),
-    }
+    let Some((scheme, rest)) = uri.split_once("://") else { return "***".to_owned() };
+    // A password may hold an `@` or a `/` that should have been escaped: the last `@` ends it.
+    let (credentials, hosts) = rest.rsplit_once('@').map_or(("", rest), |(_, hosts)| ("***@", hosts));
+    let hosts = hosts.split(['/', '?', '#']).next().unwrap_or_default();
+    format!("{scheme}://{credentials}{hosts}")
 }
 
 #[cfg(test)]
@@ -369,6 +370,9 @@ mod tests {
         for variable in SCHEMA {
             let Kind::Choice { words, default } = variable.kind else { continue };
             assert!(words.contains(&default), "{}", variable.name);
+            if variable.read_by == ReadBy::Local {
+                continue;
+            }
             for word in words.iter().filter(|_| variable.name != "APP_ENV") {
                 assert_eq!(
                     findings_with(variable.name, word),
@@ -407,6 +411,7 @@ mod tests {
             "mongodb://a b",
             "mongodb://h,,i",
             "mongodb:h",
+            "mongodb://h/?retryWrites=maybe",
             "://h",
         ] {
             assert_eq!(findings_with("MONGODB_URI", bad), [mongo], "{bad}");
@@ -416,7 +421,7 @@ mod tests {
         {
             assert_eq!(findings_with("MONGODB_URI", good), Vec::<String>::new(), "{good}");
         }
-        for bad in ["http://h", "redis://", "redis://h:x"] {
+        for bad in ["http://h", "redis://", "redis://h:x", "redis://h/x", "rediss://h/#x"] {
             assert_eq!(findings_with("REDIS_URL", bad).len(), 1, "{bad}");
         }
         for bad in
@@ -487,6 +492,16 @@ mod tests {
     }
 
     #[test]
+    fn each_variable_is_read() {
+        const ELSEWHERE: [&str; 5] = ["SECRETS_ID", "AWS_REGION", "AWS_ENDPOINT_URL", "PORT", "FRESH"];
+        let reader = include_str!("read.rs");
+        for variable in SCHEMA {
+            let is_read = reader.contains(&format!("raw.{}", variable.name.to_lowercase()));
+            assert_ne!(is_read, ELSEWHERE.contains(&variable.name), "{}", variable.name);
+        }
+    }
+
+    #[test]
     fn the_names_are_the_products_and_each_is_described() {
         let mut names: Vec<_> = SCHEMA.iter().flat_map(|v| [Some(v.name), v.alias]).flatten().collect();
         let count = names.len();
@@ -501,7 +516,10 @@ mod tests {
 
     #[test]
     fn a_redacted_uri_keeps_the_host_only() {
-        assert_eq!(redact("mongodb://user:p%40ss@db.example:27017/x"), "mongodb://***@db.example:27017/x");
+        assert_eq!(redact("mongodb://user:p%40ss@db.example:27017/x"), "mongodb://***@db.example:27017");
+        assert_eq!(redact("mongodb://u:p@s/s?@a,b/x?tlsCertificateKeyFilePassword=y"), "mongodb://***@a,b");
+        assert_eq!(redact("mongodb://a/?authMechanismProperties=AWS_SESSION_TOKEN:x"), "mongodb://a");
+        assert_eq!(redact("no address at all"), "***");
         assert_eq!(redact("redis://127.0.0.1:6379"), "redis://127.0.0.1:6379");
     }
 }

@@ -8,6 +8,8 @@ use envconfig::Envconfig;
 use finance::currency::Currency;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::store::{mongo, redis};
+
 use super::schema::{FIELDS, Kind, NOT_YET, Raw, SECRET_LENGTH_MIN, Variable};
 use super::{
     AppEnv, AuthConfig, Checked, Config, Finding, JwtConfig, JwtKey, LimitsConfig, LogFormat, LoggingConfig,
@@ -122,7 +124,8 @@ impl Reader {
         let Kind::Url { schemes, development } = variable.kind else { return SecretString::default() };
         match text {
             None => self.note_missing_url(variable),
-            Some(text) if !is_url(text, schemes) => {
+            Some(text) if !is_url(text, schemes) || !is_taken(text) => {
+                // Not the client's own words: they may quote the text.
                 let reason = format!("must be a URL that begins with {}", schemes.join(" or "));
                 self.note(variable, Severity::Fatal, reason);
             }
@@ -136,6 +139,11 @@ impl Reader {
             self.note(variable, Severity::Serious, "is required");
         }
     }
+}
+
+/// Whether the client itself takes the URL: one that it does not would fail every request, and no start.
+fn is_taken(url: &str) -> bool {
+    if url.starts_with("mongodb") { mongo::takes(url) } else { redis::takes(url) }
 }
 
 fn one_of(words: &[&str]) -> String {
@@ -204,7 +212,8 @@ fn weaknesses(reader: &mut Reader, raw: &Raw, config: &Config) {
             let reason = "must check the certificate of the cluster in production";
             reader.note(&FIELDS.mongodb_uri, Severity::Serious, reason);
         }
-        let encrypted = says("tls=true") || says("ssl=true") || uri.starts_with("mongodb+srv://");
+        let plain = says("tls=false") || says("ssl=false");
+        let encrypted = says("tls=true") || says("ssl=true") || uri.starts_with("mongodb+srv://") && !plain;
         note_plain(reader, &FIELDS.mongodb_uri, uri, encrypted, "mongodb+srv://, or tls=true");
     }
     if let Some(url) = raw.redis_url.as_deref().filter(|_| config.redis.is_some()) {
@@ -226,7 +235,8 @@ const ARGON2_COST_MIN: u64 = 19_456 * 2;
 fn note_plain(reader: &mut Reader, variable: &Variable, url: &str, encrypted: bool, instead: &str) {
     let hosts = url.split_once("://").map_or("", |(_, rest)| rest);
     let hosts = hosts.split(['/', '?']).next().unwrap_or_default().rsplit('@').next().unwrap_or_default();
-    let here = |host: &str| ["127.0.0.1", "localhost", "[::1]"].iter().any(|name| host.starts_with(name));
+    let name = |host: &str| host.rsplit_once(':').map_or(host, |(name, _)| name).to_owned();
+    let here = |host: &str| ["127.0.0.1", "localhost", "[::1]"].contains(&name(host).as_str());
     if !encrypted && !hosts.split(',').all(here) {
         reader.note(variable, Severity::Notice, format!("is not encrypted: use {instead}"));
     }

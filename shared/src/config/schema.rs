@@ -143,7 +143,7 @@ use ReadBy::{AwsSdk, Every, Local, With};
 schema! {
     app_env: "APP_ENV" or node_env: "NODE_ENV", Every,
         Kind::Choice { default: "development", words: &["development", "test", "production"] },
-        "Which rules hold: production refuses to start on any problem, the others warn where a default is safe.";
+        "Which rules hold: production refuses to start on any problem but a notice, the others warn where a default is safe.";
     log_level: "LOG_LEVEL" or aws_lambda_log_level: "AWS_LAMBDA_LOG_LEVEL", Every,
         Kind::Choice { default: "info", words: &["trace", "debug", "info", "warn", "error"] },
         "The least level that is logged. Metrics are always written.";
@@ -165,7 +165,7 @@ schema! {
     rate_limit_auth_max: "RATE_LIMIT_AUTH_MAX", Every, number(5, 1, LIMIT_MAX, "requests"),
         "Log-in and registration attempts of one address in a window.";
     rate_limit_heavy_max: "RATE_LIMIT_HEAVY_MAX", Every, number(20, 1, LIMIT_MAX, "requests"),
-        "Expensive requests of one address in a window.";
+        "Expensive requests of one address in a window. No route is of this class yet.";
 
     secrets_id: "SECRETS_ID", Every, Kind::List { of: "ids or ARNs" },
         "Secrets of AWS Secrets Manager, each a flat JSON object of variable names; a later one wins, and all win over the environment. Unset: the environment holds them.";
@@ -227,7 +227,8 @@ schema! {
         "The currency (ISO 4217) of a user who registers without one.";
 
     port: "PORT", Local, number(3_000, 1, 65_535, "port"), "Where `make run` listens.";
-    fresh: "FRESH", Local, Kind::Flag { default: "false" }, "`FRESH=1 make run` begins with empty databases.";
+    fresh: "FRESH", Local, Kind::Choice { default: "0", words: &["0", "1"] },
+        "`FRESH=1 make run` begins with empty databases.";
 }
 
 /// Names of the product's configuration whose feature this version does not have. Setting one is told, so that nobody

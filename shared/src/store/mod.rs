@@ -10,7 +10,7 @@ pub mod erasure;
 pub mod idempotency;
 pub mod indexes;
 pub mod ledger;
-mod mongo;
+pub(crate) mod mongo;
 pub mod redis;
 pub mod score;
 pub mod sessions;
