@@ -214,11 +214,11 @@ pub fn document() -> String {
     text.push_str(
         "\n## In AWS\n\n\
          The template sets what differs between environments; secrets come from Secrets Manager (`SECRETS_ID`): `db`\n\
-         (`MONGODB_URI`, `REDIS_URL`) for every function, `jwt` (`JWT_SECRET` or `JWT_KEYS`) for all but health, `auth`\n\
-         (`JWT_REFRESH_SECRET`, `PASSWORD_PEPPER`) for auth alone. They are read again every `SECRETS_TTL_SECONDS`, and at once\n\
-         (once a minute at most) when a token is signed with a key that is not known or MongoDB refuses the credentials. While\n\
-         Secrets Manager does not answer, what was read before is used for an hour beyond its time; after that every request is 503.\n\n\
-         To rotate signing keys without a failed request: add the new key to `JWT_KEYS`, wait 1.2 × `SECRETS_TTL_SECONDS`, make\n\
+         (`MONGODB_URI`, `REDIS_URL`) for every function, `jwt` (`JWT_SECRET` or `JWT_KEYS`) for all but health, and two for auth\n\
+         alone (`JWT_REFRESH_SECRET`; `PASSWORD_PEPPER`). They are read again every `SECRETS_TTL_SECONDS`, at once when a token is\n\
+         signed with a key that is not known, and with the next request after MongoDB refused the credentials, these two once a\n\
+         minute at most. While Secrets Manager does not answer, what was read before is used for an hour beyond its time; after that every request is 503.\n\n\
+         To rotate signing keys without a failed request: add the new key to `JWT_KEYS` (the `kid` of `JWT_SECRET` is `default`), wait 1.2 × `SECRETS_TTL_SECONDS`, make\n\
          it `active`, wait `JWT_ACCESS_TTL_SECONDS` more, take the old one away.\n",
     );
     text

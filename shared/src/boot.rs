@@ -90,6 +90,11 @@ impl Boot {
         self.mongo.get_or_init(make).clone()
     }
 
+    /// Whether MongoDB refused a ping's credentials since this was asked last.
+    pub(crate) fn takes_refusal(&self) -> bool {
+        self.mongo.get().and_then(Option::as_ref).is_some_and(Mongo::takes_refusal)
+    }
+
     /// Redis, where the configuration has it. Opens no socket before the first use.
     pub fn redis(&self) -> Option<Redis> {
         let make = || self.config.redis.as_ref().and_then(|config| Redis::new(config).ok());

@@ -88,7 +88,8 @@ impl Live {
     pub async fn answer(&self, mut request: Request) -> Response {
         let Some(secrets) = &self.secrets else { return dispatch(&self.current(), request).await };
         self.refresh(secrets, Reason::Age).await;
-        if self.refused.swap(false, Ordering::Relaxed) || self.current().lacks_key_of(&request) {
+        let refused = self.refused.swap(false, Ordering::Relaxed) | self.current().boot.takes_refusal();
+        if refused || self.current().lacks_key_of(&request) {
             self.refresh(secrets, Reason::Refused).await;
         }
         if secrets.are_too_old() {

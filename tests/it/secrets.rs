@@ -325,8 +325,13 @@ async fn refused_credentials_of_mongodb_are_replaced_by_newer_ones() {
     let mut vault = Vault::of(&app).await;
     vault.set("MONGODB_URI", &uri("wrong")).await;
     let live = vault.start(&app, accounts::FUNCTION, accounts::build, "3600").await;
+    let health = vault.start(&app, health::FUNCTION, health::build, "3600").await;
     vault.set("MONGODB_URI", &uri("right")).await;
     let token = token(&app, "a", user.id, session);
     assert_eq!(get(&live, "/api/v1/accounts", &token).await, 503, "nothing was done with the old ones");
     assert_eq!(get(&live, "/api/v1/accounts", &token).await, 200, "long before the secrets' time is over");
+    let schedule = include_str!("../../events/health.schedule.json");
+    for status in ["unhealthy", "healthy"] {
+        assert_eq!(send(&health, schedule).await.1["status"], status);
+    }
 }

@@ -205,7 +205,7 @@ fn weaknesses(reader: &mut Reader, raw: &Raw, config: &Config) {
     if let Some(uri) = raw.mongodb_uri.as_deref().filter(|_| config.mongo.is_some()) {
         let options = uri.split_once('?').map_or("", |(_, options)| options).to_lowercase();
         let says = |word: &str| options.split('&').any(|option| option == word);
-        if ["tlsinsecure=true", "tlsallowinvalidcertificates=true", "sslallowinvalidcertificates=true"]
+        if ["tlsinsecure=true", "tlsallowinvalidcertificates=true", "tlsallowinvalidhostnames=true"]
             .iter()
             .any(|word| says(word))
         {

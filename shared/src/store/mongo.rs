@@ -4,6 +4,7 @@
 //! process between two requests, and what the network drops meanwhile is dropped without a word.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,8 @@ struct Inner {
     config: MongoConfig,
     client: Mutex<Option<Client>>,
     heard: StdMutex<Option<Heard>>,
+    /// A ping was refused for its credentials: whoever pings is told no more than that nothing answers.
+    refused: AtomicBool,
     clock: Clock,
 }
 
@@ -55,8 +58,13 @@ const PROBE_TIME_MAX: Duration = Duration::from_millis(600);
 
 impl Mongo {
     pub fn new(config: &MongoConfig, clock: Clock) -> Self {
-        let inner =
-            Inner { config: config.clone(), client: Mutex::default(), heard: StdMutex::default(), clock };
+        let inner = Inner {
+            config: config.clone(),
+            client: Mutex::default(),
+            heard: StdMutex::default(),
+            refused: AtomicBool::new(false),
+            clock,
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -75,6 +83,11 @@ impl Mongo {
         *slot = Some(client.clone());
         self.trust();
         Ok(client)
+    }
+
+    /// Whether a ping was refused for its credentials since this was asked last.
+    pub(crate) fn takes_refusal(&self) -> bool {
+        self.inner.refused.swap(false, Ordering::Relaxed)
     }
 
     fn heard_lately(&self) -> bool {
@@ -240,11 +253,16 @@ impl Store {
 
     async fn ask_for_ping(&self) -> Result<(), StoreError> {
         let store = self.clone();
-        self.run(async move {
-            store.db().await?.run_command(bson::doc! {"ping": 1}).await?;
-            Ok(())
-        })
-        .await
+        let answer = self
+            .run(async move {
+                store.db().await?.run_command(bson::doc! {"ping": 1}).await?;
+                Ok(())
+            })
+            .await;
+        if matches!(answer, Err(StoreError::CredentialsRefused(_))) {
+            self.mongo.inner.refused.store(true, Ordering::Relaxed);
+        }
+        answer
     }
 }
 
