@@ -1,25 +1,18 @@
-//! Starts a function: telemetry, configuration (every problem in one line), secrets, the router, then the runtime.
-//! [`Boot`] holds what is parsed; its parts make clients that a function puts into its own state, so that a function that
-//! does not name MongoDB does not link it. Must never wait for a database: one that is away does not fail init.
+//! What a function is built from. [`Boot`] holds what is parsed; its parts make clients that a function puts into its own
+//! state, so that a function that does not name MongoDB does not link it. Must never wait for a database, nor open a socket.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use axum::Router;
-use lambda_http::Adapter;
-
 use crate::clock::Clock;
-use crate::config::{self, Config, LoggingConfig};
+use crate::config::Config;
 use crate::edge::cursor::Cursors;
-use crate::edge::event::Door;
-use crate::edge::{Function, Problem, ProblemType, Scope};
-use crate::live::Live;
+use crate::edge::{Problem, ProblemType, Scope};
 use crate::rate_limit::LocalLogs;
 use crate::shutdown;
 use crate::store::redis::Redis;
 use crate::store::{Mongo, Store};
-use crate::telemetry;
 
 /// What a function is built from. The clients that it makes are made once and shared by all that ask this boot.
 #[derive(Clone)]
@@ -36,12 +29,12 @@ pub struct Environment {
     pub started: Instant,
     /// The functions that have answered a request.
     warm: Mutex<HashSet<&'static str>>,
-    pub(crate) local_logs: Mutex<LocalLogs>,
+    pub(crate) local_logs: Arc<Mutex<LocalLogs>>,
 }
 
 impl Environment {
     fn new() -> Self {
-        Self { started: Instant::now(), warm: Mutex::default(), local_logs: Mutex::default() }
+        Self { started: Instant::now(), warm: Mutex::default(), local_logs: Arc::default() }
     }
 
     /// Whether this is the function's first request.
@@ -144,44 +137,6 @@ impl UserParts {
 }
 
 /// One crypto provider for the process; a second call finds it installed.
-fn install_crypto() {
+pub(crate) fn install_crypto() {
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-}
-
-/// The whole life of a Lambda function's process.
-///
-/// A configuration or secrets that cannot be used end it with status 1 and one line `init_failed`, so that Lambda fails the
-/// init.
-///
-/// # Errors
-/// The runtime's own.
-pub async fn run(function: Function, build: fn(&Boot) -> Router) -> Result<(), lambda_http::Error> {
-    install_crypto();
-    let started = Live::start(function, build, config::environment(), Clock::system()).await;
-    let live = match started {
-        Ok(live) => Arc::new(live),
-        Err(error) => {
-            telemetry::init(&LoggingConfig::default(), std::io::stdout);
-            tracing::error!(message = "init_failed", service = function.name, reason = error.to_string());
-            // Returned, the error would be printed once more, and not as a log line.
-            std::process::exit(1);
-        }
-    };
-    let boot = live.boot();
-    telemetry::init(&boot.config.logging, std::io::stdout);
-    for warning in &boot.config.warnings {
-        tracing::warn!(message = "configuration", service = function.name, reason = warning.to_string());
-    }
-    let service = function.name;
-    let closing = live.clone();
-    lambda_runtime::spawn_graceful_shutdown_handler(move || async move {
-        closing.boot().close(service).await;
-    })
-    .await;
-    let answers = tower::service_fn(move |request| {
-        let live = live.clone();
-        async move { Ok::<_, std::convert::Infallible>(live.answer(request).await) }
-    });
-    let adapter: Adapter<'static, axum::response::Response, _> = Adapter::from(answers);
-    lambda_runtime::run(Door(adapter)).await
 }

@@ -3,6 +3,7 @@
 //! Issuing belongs to functions/auth, which signs through [`AccessTokens::sign`].
 
 use finance::id::UserId;
+use http::{HeaderMap, header};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::ExposeSecret;
@@ -36,6 +37,30 @@ struct Claims {
 pub struct VerifiedToken {
     pub user: UserId,
     pub session: Uuid,
+}
+
+/// What a request shows of who is calling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown<'a> {
+    Nothing,
+    /// Two headers, or one that is no bearer token.
+    Unreadable,
+    Token(&'a str),
+}
+
+/// The token of the request's one `Authorization` header (RFC 6750, 2.1).
+pub(crate) fn shown(headers: &HeaderMap) -> Shown<'_> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = match (values.next(), values.next()) {
+        (None, _) => return Shown::Nothing,
+        (Some(value), None) => value,
+        _ => return Shown::Unreadable,
+    };
+    let parts = value.to_str().ok().and_then(|text| text.split_once(' '));
+    match parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) {
+        Some((_, token)) => Shown::Token(token.trim()),
+        None => Shown::Unreadable,
+    }
 }
 
 /// Why a token does not verify.

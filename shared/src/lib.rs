@@ -1,5 +1,5 @@
 //! Everything that touches the outside world, in the order in which a request meets it:
-//! [`boot`] (configuration, secrets, telemetry) starts a function, [`live`] keeps its secrets fresh; [`edge`] is its HTTP door; [`identity`] says who is
+//! [`lambda`] runs a function's process, [`boot`] is what it is built from, [`live`] keeps its secrets fresh; [`edge`] is its HTTP door; [`identity`] says who is
 //! calling; [`rate_limit`] how often; [`store`] keeps what it knows. [`clock`] and [`ids`] are the only sources of time
 //! and of identity.
 //!
@@ -12,6 +12,7 @@ pub mod crypto;
 pub mod edge;
 pub mod identity;
 pub mod ids;
+pub mod lambda;
 pub mod live;
 pub mod rate_limit;
 pub mod secrets;

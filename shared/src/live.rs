@@ -9,7 +9,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use axum::response::Response;
-use http::header;
 use lambda_http::Request;
 use tower::ServiceExt;
 
@@ -18,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::edge::Function;
 use crate::edge::layers::{CredentialsRefused, SecretsTooOld};
-use crate::identity::{AccessTokens, Refusal};
+use crate::identity::{self, AccessTokens, Refusal, Shown};
 use crate::secrets::{Reason, Refreshed, Secrets, SecretsError};
 use crate::telemetry::{self, Metric};
 
@@ -158,10 +157,8 @@ impl Generation {
 
     /// Whether the request's token is signed, but with no key of ours.
     fn lacks_key_of(&self, request: &Request) -> bool {
-        let token = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = token.and_then(|text| text.split_once(' ')).map(|(_, token)| token.trim());
-        match (&self.tokens, token) {
-            (Some(tokens), Some(token)) => tokens.check(token) == Err(Refusal::Key),
+        match (&self.tokens, identity::shown(request.headers())) {
+            (Some(tokens), Shown::Token(token)) => tokens.check(token) == Err(Refusal::Key),
             _ => false,
         }
     }

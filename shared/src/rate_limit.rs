@@ -7,10 +7,9 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::boot::{Boot, Environment};
 use crate::config::LimitsConfig;
 use crate::crypto;
 use crate::edge::LimitClass;
@@ -89,17 +88,13 @@ pub struct RateLimiter {
     limits: LimitsConfig,
     redis: Option<Redis>,
     script: ::redis::Script,
-    environment: Arc<Environment>,
+    local: Arc<Mutex<LocalLogs>>,
 }
 
 impl RateLimiter {
-    pub fn new(boot: &Boot) -> Self {
-        Self {
-            limits: boot.config.limits,
-            redis: boot.redis(),
-            script: ::redis::Script::new(SCRIPT),
-            environment: boot.environment.clone(),
-        }
+    /// `local` is what counts while Redis is away; all limiters of an environment share it.
+    pub(crate) fn new(limits: LimitsConfig, redis: Option<Redis>, local: Arc<Mutex<LocalLogs>>) -> Self {
+        Self { limits, redis, script: ::redis::Script::new(SCRIPT), local }
     }
 
     fn policies(&self, class: LimitClass) -> Vec<(&'static str, u64)> {
@@ -118,7 +113,7 @@ impl RateLimiter {
             return verdict(&policies, &answer, self.limits.window, false);
         }
         let answer = {
-            let mut local = self.environment.local_logs.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
             local.count(&policies, client, self.limits.window, Instant::now())
         };
         verdict(&policies, &answer, self.limits.window, self.redis.is_some())

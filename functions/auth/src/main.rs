@@ -1,4 +1,4 @@
 #[tokio::main(flavor = "current_thread")] // below one vCPU a thread pool only costs start-up
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::boot::run(auth::FUNCTION, auth::build).await
+    shared::lambda::run(auth::FUNCTION, auth::build).await
 }

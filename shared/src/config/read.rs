@@ -8,7 +8,7 @@ use envconfig::Envconfig;
 use finance::currency::Currency;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::store::{mongo, redis};
+use crate::store::uri;
 
 use super::schema::{FIELDS, Kind, NOT_YET, Raw, SECRET_LENGTH_MIN, Variable};
 use super::{
@@ -143,7 +143,7 @@ impl Reader {
 
 /// Whether the client itself takes the URL: one that it does not would fail every request, and no start.
 fn is_taken(url: &str) -> bool {
-    if url.starts_with("mongodb") { mongo::takes(url) } else { redis::takes(url) }
+    if url.starts_with("mongodb") { uri::is_of_mongodb(url) } else { uri::is_of_redis(url) }
 }
 
 fn one_of(words: &[&str]) -> String {

@@ -26,7 +26,7 @@ use super::query::Query;
 use super::route::{Access, LimitClass, RouteInfo, Routes};
 use crate::boot::{Boot, Environment};
 use crate::clock::Clock;
-use crate::identity::AccessTokens;
+use crate::identity::{self, AccessTokens, Shown};
 use crate::ids;
 use crate::rate_limit::{RateLimiter, Verdict, client_key};
 use crate::store::Mongo;
@@ -132,7 +132,7 @@ pub fn serve<S: Clone + Send + Sync + 'static>(
         mongo_budget: boot.config.mongo.as_ref().map_or(REQUEST_TIME_MAX, |mongo| mongo.operation_timeout),
         body_max: boot.config.max_body_bytes,
         routes: by_path,
-        limiter: RateLimiter::new(boot),
+        limiter: RateLimiter::new(boot.config.limits, boot.redis(), boot.environment.local_logs.clone()),
         identity,
         environment: boot.environment.clone(),
     });
@@ -352,20 +352,12 @@ impl Edge {
 
     async fn identify(&self, headers: &HeaderMap, scope: &Scope) -> Result<Caller, Problem> {
         let Some((tokens, mongo)) = &self.identity else { return Ok(Caller::Anonymous) };
-        let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let value = match (values.next(), values.next()) {
-            (None, _) => return Ok(Caller::Anonymous),
-            (Some(value), None) => value,
-            _ => return Ok(Caller::Invalid),
+        let token = match identity::shown(headers) {
+            Shown::Nothing => return Ok(Caller::Anonymous),
+            Shown::Unreadable => return Ok(Caller::Invalid),
+            Shown::Token(token) => token,
         };
-        let token = value
-            .to_str()
-            .ok()
-            .and_then(|text| text.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let Some(verified) = token.and_then(|(_, token)| tokens.verify(token.trim())) else {
-            return Ok(Caller::Invalid);
-        };
+        let Some(verified) = tokens.verify(token) else { return Ok(Caller::Invalid) };
         let live = Sessions::new(mongo.within(scope)).is_live(verified.user, verified.session).await?;
         Ok(if live {
             Caller::User(Principal { user: verified.user, session: verified.session })

@@ -10,7 +10,7 @@ pub mod erasure;
 pub mod idempotency;
 pub mod indexes;
 pub mod ledger;
-pub(crate) mod mongo;
+mod mongo;
 pub mod redis;
 pub mod score;
 pub mod sessions;
@@ -18,6 +18,7 @@ pub mod summary;
 pub mod terms;
 pub mod totals;
 pub mod transactions;
+pub(crate) mod uri;
 pub mod users;
 mod write;
 

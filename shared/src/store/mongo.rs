@@ -24,11 +24,6 @@ use crate::config::MongoConfig;
 use crate::crypto;
 use crate::edge::Scope;
 
-/// Whether the driver takes a connection string.
-pub(crate) fn takes(uri: &str) -> bool {
-    mongodb::options::ConnectionString::parse(uri).is_ok()
-}
-
 /// The process's handle. Cloning shares the client.
 #[derive(Clone)]
 pub struct Mongo {

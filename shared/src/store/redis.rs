@@ -29,11 +29,6 @@ pub enum RedisUnavailable {
     BreakerOpen,
 }
 
-/// Whether the client takes a URL.
-pub(crate) fn takes(url: &str) -> bool {
-    url.into_connection_info().is_ok()
-}
-
 #[derive(Clone)]
 pub struct Redis {
     inner: Arc<Inner>,
