@@ -2,7 +2,7 @@
 #
 # Variables: PORT (3000), FRESH=1 (run: start empty), FN and EVENT (invoke), PROFILE (build: lambda, release or dev),
 # ARCH (build: x86_64 or arm64), USER (doctor: whom), TESTS (test: which, as cargo-nextest or cargo test filters them), PARSER
-# and SECONDS (fuzz: which folder of tests/corpus, all unless said; for how long each), ENV (deploy).
+# and SECONDS (fuzz: which folder of tests/corpus, all unless said; for how long each), ENV, YES=1 and AT_ONCE=1 (deploy).
 
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
@@ -124,12 +124,13 @@ migrate: local ## The indexes of MONGODB_URI, or of the databases of make run
 doctor: local ## Totals, balances and knowledge, recomputed and compared (USER=id or e-mail address, or USER=all)
 	@exec $(LOCAL) doctor $(if $(filter command,$(origin USER)),"$$USER")
 
+# YES=1 asks nothing (CI: somebody approved before); AT_ONCE=1 looks at no alarm (a mend while alarms ring).
 deploy: ## Build, check and deploy to ENV=dev, staging or prod, as samconfig.toml says
 	@$(if $(filter dev staging prod,$(ENV)),,$(error ENV is one of dev, staging and prod))
 	@$(python)
 	@arch=$$(python3 local/deploy.py --arch $(ENV)) && $(MAKE) build PROFILE=lambda ARCH=$$arch
 	@$(MAKE) lint-template
-	@exec $(VENV)/bin/python local/deploy.py $(ENV)
+	@exec $(VENV)/bin/python local/deploy.py $(if $(YES),--yes) $(if $(AT_ONCE),--at-once) $(ENV)
 
 # The last three judge the template as AWS expands it, which has used up the parameter Release (W2001). `UPDATE=1` writes
 # the expected lines of tests/template anew.

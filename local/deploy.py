@@ -4,8 +4,10 @@ It adds one parameter: Release, a hash of the code, the template and the setting
 reach the unpublished version only, and no request (docs/decisions/0022-a-release-is-one.md). Must never build anything, nor
 hold a setting of its own.
 
-Usage: deploy.py [--arch] <dev, staging or prod>
-  --arch  says what architecture the settings want, and deploys nothing
+Usage: deploy.py [--arch] [--yes] [--at-once] <dev, staging or prod>
+  --arch     says what architecture the settings want, and deploys nothing
+  --yes      asks nothing, whatever the settings say: somebody approved before, as in CI
+  --at-once  moves every request at once and looks at no alarm: for a mend while alarms ring
 """
 
 import hashlib
@@ -57,21 +59,25 @@ def release(template, overrides, found):
 
 
 def main():
-    options, environments = sys.argv[1:-1], sys.argv[-1:]
-    if len(sys.argv) < 2 or options not in ([], ["--arch"]):
+    options, environments = sys.argv[1:-1], sys.argv[1:][-1:]
+    if not environments or not set(options) <= {"--arch", "--yes", "--at-once"}:
         sys.exit(__doc__)
     (environment,) = environments
     overrides = settings(tomllib.loads(pathlib.Path("samconfig.toml").read_text()), environment)
     architecture = overrides.get("Arch", "x86_64")
-    if options:
+    if "--arch" in options:
         print(architecture)
         return
     found = binaries(architecture)
+    if "--at-once" in options:
+        overrides["DeploymentType"] = "AllAtOnce"
     overrides["Release"] = release(pathlib.Path("template.yaml").read_bytes(), overrides, found)
     sam = pathlib.Path(sys.executable).with_name("sam")
     given = [f"{name}={value}" for name, value in overrides.items()]
     # The command line's parameters take the place of all that samconfig.toml has.
-    command = [str(sam), "deploy", "--config-env", environment, "--parameter-overrides", *given]
+    command = [str(sam), "deploy", "--config-env", environment]
+    command += ["--no-confirm-changeset"] if "--yes" in options else []
+    command += ["--parameter-overrides", *given]
     os.environ["SAM_CLI_TELEMETRY"] = "0"
     os.execv(sam, command)
 

@@ -102,6 +102,24 @@ class Tools(unittest.TestCase):
         self.assertTrue(re.match(pattern, release) and release)
         self.assertEqual(self.release()[1], release, "nothing changed")
 
+    def test_where_somebody_approved_before_nothing_is_asked(self):
+        self.build()
+        self.pack()
+        asks, does_not = (json.loads(self.deploy(*options, "dev")[1]) for options in ([], ["--yes"]))
+        self.assertNotIn("--no-confirm-changeset", asks)
+        self.assertEqual([word for word in does_not if word != "--no-confirm-changeset"], asks)
+        self.assertLess(does_not.index("--no-confirm-changeset"), does_not.index("--parameter-overrides"))
+
+    def test_a_mend_while_alarms_ring_needs_no_other_settings_and_is_a_release_of_its_own(self):
+        self.configure('"Environment=dev", "DeploymentType=Canary10Percent5Minutes"')
+        self.build()
+        self.pack()
+        slowly, at_once = (json.loads(self.deploy(*options, "dev")[1]) for options in ([], ["--yes", "--at-once"]))
+        self.assertIn("DeploymentType=Canary10Percent5Minutes", slowly)
+        self.assertIn("DeploymentType=AllAtOnce", at_once)
+        self.assertEqual(len([word for word in at_once if word.startswith("DeploymentType=")]), 1)
+        self.assertNotEqual(slowly[-1], at_once[-1])
+
     def test_code_a_setting_and_the_template_each_make_another_release(self):
         self.build()
         self.pack()
