@@ -442,6 +442,51 @@ def dashboard(expanded):
     return problems
 
 
+# ---- the runbook ---------------------------------------------------------------------------------------------------------
+RUNBOOK = (ROOT / "docs/RUNBOOK.md").read_text()
+ALARM_CELLS = ("name", "meaning", "first look", "deed")
+
+
+def runbook_rows(text):
+    """The rows of the table of alarms: the name of each as a pattern, and its cells."""
+    chapter = text.partition("\n## Alarms\n")[2].partition("\n## ")[0]
+    for line in chapter.splitlines():
+        name = re.match(r"\| `<stack>-([a-z<>-]+)` \|", line)
+        if name:
+            yield name[1], [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+
+
+def runbook(expanded, text=None):
+    """Each alarm has its row in docs/RUNBOOK.md, each row an alarm, and what the runbook names is there."""
+    text = RUNBOOK if text is None else text
+    problems = []
+    listed = list(runbook_rows(text))
+    rows = dict(listed)
+    patterns = {row: re.compile(row.replace("<function>", f"({'|'.join(FUNCTIONS)})")) for row in rows}
+    used = set()
+    for name, it in all_alarms(expanded):
+        called = show(it["Properties"]["AlarmName"]).removeprefix("${AWS::StackName}-")
+        found = [row for row, pattern in patterns.items() if pattern.fullmatch(called)]
+        used.update(found)
+        if len(found) != 1:
+            problems.append(f"docs/RUNBOOK.md has {len(found)} rows of the alarm {called} ({name})")
+    problems += [f"docs/RUNBOOK.md tells of the alarm {row}, and there is none" for row in rows if row not in used]
+    if len(rows) < len(listed):
+        problems.append("docs/RUNBOOK.md has two rows of one alarm")
+    for row, cells in rows.items():
+        if len(cells) != len(ALARM_CELLS) or not all(cells):
+            problems.append(f"docs/RUNBOOK.md does not say of {row}: {', '.join(ALARM_CELLS)}")
+    outputs = set(re.findall(r"\boutput ([A-Z]\w+)", text))
+    problems += [f"docs/RUNBOOK.md asks for the output {name}" for name in sorted(outputs - set(expanded["Outputs"]))]
+    # A property of a function is named as one of the template's names would be.
+    known = {*expanded["Parameters"], *expanded["Resources"], *expanded["Outputs"], "MemorySize"}
+    named = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)(?:=[^`]*)?`", text))
+    problems += [f"docs/RUNBOOK.md names {name}, and the template does not" for name in sorted(named - known)]
+    targets = set(re.findall(r"^([a-z-]+):(?!=)", (ROOT / "Makefile").read_text(), re.M))
+    called = set(re.findall(r"(?:`|^ *|&& |; )make ([a-z-]+)", text, re.M))
+    return problems + [f"docs/RUNBOOK.md calls make {name}" for name in sorted(called - targets)]
+
+
 # ---- deployment ----------------------------------------------------------------------------------------------------------
 def deployment(expanded):
     problems = []
@@ -568,6 +613,7 @@ ALL = (
     iam,
     alarms,
     dashboard,
+    runbook,
     deployment,
     schedule,
     cycles,

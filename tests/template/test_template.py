@@ -210,6 +210,14 @@ MUTANTS = {
         )(resources),
         "the dashboard does not show what AuthThrottlesAlarm watches",
     ),
+    "an alarm is not in the runbook": (
+        put({"Fn::Sub": "${AWS::StackName}-passwords-tried"}, "LoginFailedAlarm", "Properties", "AlarmName"),
+        "docs/RUNBOOK.md has 0 rows of the alarm passwords-tried",
+    ),
+    "the runbook tells of an alarm that is gone": (
+        drop("LoginFailedAlarm"),
+        "docs/RUNBOOK.md tells of the alarm login-failed, and there is none",
+    ),
     "a deployment is none": (
         put({"Enabled": False}, *FUNCTION, "DeploymentPreference"),
         "auth is deployed at once, without an alias",
@@ -285,6 +293,28 @@ class Spoilt(unittest.TestCase):
         for name, (spoil, said) in MUTANTS.items():
             with self.subTest(name):
                 found = checks.problems(self.spoilt(spoil))
+                self.assertTrue(any(said in line for line in found), f"{said} is not in:\n" + "\n".join(found))
+
+
+# A way to spoil the runbook: a part of its text, what takes its place, and a part of what must be said of it.
+RUNBOOK_MUTANTS = {
+    "a row is lost": ("| `<stack>-login-failed` |", "| `login-failed` |", "has 0 rows of the alarm login-failed"),
+    "a row of all functions is lost": ("-<function>-throttles` |", "-auth-throttles` |", "has 0 rows of the alarm transactions-throttles"),
+    "a row is there twice": ("| `<stack>-health-redis` |", "| `<stack>-health-mongodb` |", "has two rows of one alarm"),
+    "a row tells of no alarm": ("`<stack>-login-failed`", "`<stack>-log-in-failed`", "tells of the alarm log-in-failed"),
+    "a row does not say what to do": ("| `ringing`: which of the three? |", "| ", "does not say of customer-impact"),
+    "an output that is none": ("output DashboardUrl", "output Dashboards", "asks for the output Dashboards"),
+    "a parameter that is none": ("`LoginFailedMax`", "`LoginsFailedMax`", "names LoginsFailedMax"),
+    "a target that is none": ("make doctor USER=all", "make doctors USER=all", "calls make doctors"),
+}
+
+
+class Runbook(unittest.TestCase):
+    def test_a_runbook_that_is_spoilt_is_found_out(self):
+        for name, (old, new, said) in RUNBOOK_MUTANTS.items():
+            with self.subTest(name):
+                self.assertIn(old, checks.RUNBOOK)
+                found = checks.runbook(EXPANDED, checks.RUNBOOK.replace(old, new))
                 self.assertTrue(any(said in line for line in found), f"{said} is not in:\n" + "\n".join(found))
 
 
