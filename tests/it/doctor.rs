@@ -213,10 +213,12 @@ async fn the_command_ends_with_0_and_a_summary_or_with_1_and_a_line_for_each_use
 fn make_takes_the_user_of_its_command_line_and_never_the_login_name() {
     let recipe = |arguments: &[&str]| {
         let output = Command::new("make")
-            .args(["-n", "doctor"])
+            .args(["--no-print-directory", "-n", "doctor"])
             .args(arguments)
             .env("USER", "root")
+            // The tests are themselves run by a make.
             .env_remove("MAKEFLAGS")
+            .env_remove("MAKELEVEL")
             .current_dir(crate::local_run::root())
             .output()
             .unwrap();
