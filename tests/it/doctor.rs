@@ -34,6 +34,21 @@ async fn found(app: &TestApp, whom: &Whom) -> (Findings, Vec<String>) {
     (findings, lines)
 }
 
+/// An erased user has no counter, and owes none; what an erasure had left would be found.
+#[tokio::test]
+async fn an_erased_user_is_sound_unless_something_of_theirs_is_left() {
+    let app = TestApp::start().await;
+    let user = scene(&app).await;
+    let accounts = app.database().await.collection::<Document>("accounts");
+    let account = accounts.find_one(doc! {}).await.unwrap().unwrap();
+    let password = json!({"password": tests::PASSWORD});
+    app.call(&user, "DELETE", "/auth/me", &[], Some(&password)).await.expect(204);
+    app.assert_ledger_sound(&user).await;
+    accounts.insert_one(account).await.unwrap();
+    let audit = app.store(std::time::Duration::from_secs(20)).audit(user.id).await.unwrap();
+    assert_eq!(audit.differences.len(), 1, "{:?}", audit.differences);
+}
+
 #[tokio::test]
 async fn the_doctor_finds_nothing_in_what_the_api_wrote() {
     let app = TestApp::start().await;

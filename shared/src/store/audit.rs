@@ -87,7 +87,15 @@ impl Store {
 async fn audit(tx: &mut Tx) -> Result<Audit, TxError> {
     let mine = doc! {"userId": uuid_of(tx.user.uuid())};
     let mut result = Audit::default();
-    let mut knowledge = Knowledge::new(counter(tx).await?, &mut result);
+    let mut knowledge = match (counter(tx).await?, exists(tx).await?) {
+        (Some(counter), _) => Knowledge::up_to(counter),
+        (None, true) => {
+            result.tell("knowledge: the user has no counter".to_owned());
+            Knowledge::up_to(i64::MAX)
+        }
+        // Erased: whatever is still met is too much.
+        (None, false) => Knowledge::up_to(0),
+    };
     let mut expected = Effects::default();
     let records = tx.db.collection::<RecordDoc>(TRANSACTIONS);
     let mut found = records.find(mine).session(&mut tx.session).await?;
@@ -130,6 +138,13 @@ async fn counter(tx: &mut Tx) -> Result<Option<i64>, TxError> {
     Ok(ledger.and_then(|ledger| ledger.get_i64("knowledge").ok()))
 }
 
+async fn exists(tx: &mut Tx) -> Result<bool, TxError> {
+    let filter = doc! {"_id": uuid_of(tx.user.uuid())};
+    let users = tx.collection(users::USERS);
+    let found = users.find_one(filter).projection(doc! {"_id": 1}).session(&mut tx.session).await?;
+    Ok(found.is_some())
+}
+
 /// What the entities of one collection know, tombstones too.
 async fn known(
     tx: &mut Tx,
@@ -163,11 +178,8 @@ struct Knowledge {
 }
 
 impl Knowledge {
-    fn new(counter: Option<i64>, result: &mut Audit) -> Self {
-        if counter.is_none() {
-            result.tell("knowledge: the user has no counter".to_owned());
-        }
-        Self { counter: counter.unwrap_or(i64::MAX), met: BTreeMap::new() }
+    fn up_to(counter: i64) -> Self {
+        Self { counter, met: BTreeMap::new() }
     }
 
     fn meet(&mut self, kind: &str, id: &dyn std::fmt::Display, number: i64, result: &mut Audit) {
@@ -209,7 +221,7 @@ mod tests {
     #[test]
     fn knowledge_is_met_once_each_and_up_to_the_counter() {
         let mut result = Audit::default();
-        let mut knowledge = Knowledge::new(Some(130), &mut result);
+        let mut knowledge = Knowledge::up_to(130);
         for number in [1, 63, 64, 65, 128, 130] {
             knowledge.meet("account", &"a", number, &mut result);
         }
