@@ -1,7 +1,6 @@
 //! The configuration as people meet it: the check of it, the template that sets it, the connections that it may open.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
 use std::time::Duration;
 
 use local::configuration;
@@ -16,7 +15,7 @@ fn variables(pairs: &[(&str, &str)]) -> HashMap<String, String> {
 }
 
 fn template() -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    let path = crate::root().join("template.yaml");
     // CloudFormation's short forms are tags; serde_yaml keeps them as tagged values.
     serde_yaml_ng::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }

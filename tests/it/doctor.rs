@@ -197,7 +197,7 @@ fn command(app: &TestApp, whom: &str) -> Output {
         .args(["doctor", whom])
         .env_clear()
         .envs(app.variables())
-        .current_dir(crate::local_run::root())
+        .current_dir(crate::root())
         .output()
         .unwrap();
     assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
@@ -234,7 +234,7 @@ fn make_takes_the_user_of_its_command_line_and_never_the_login_name() {
             // The tests are themselves run by a make.
             .env_remove("MAKEFLAGS")
             .env_remove("MAKELEVEL")
-            .current_dir(crate::local_run::root())
+            .current_dir(crate::root())
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,13 +1,14 @@
 //! Documents that are written from the code are what the code says. `UPDATE=1` (make docs) writes them.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use local::configuration;
 use tests::openapi;
 
+use crate::root;
+
 fn hold(file: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
+    let path = root().join(file);
     if shared::config::environment().contains_key("UPDATE") {
         return std::fs::write(path, text).unwrap();
     }
@@ -44,7 +45,7 @@ fn env_example_is_what_the_schema_says() {
 
 /// The names of functions in every Rust file of the workspace.
 fn functions() -> BTreeSet<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = root();
     let mut folders: Vec<_> =
         ["finance", "shared", "functions", "local", "tests"].map(|of| root.join(of)).into();
     let mut names = BTreeSet::new();
@@ -66,7 +67,7 @@ fn functions() -> BTreeSet<String> {
 #[test]
 fn a_test_that_a_document_names_exists() {
     let functions = functions();
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let docs = root().join("docs");
     let mut named = 0;
     for file in ["promises.md", "asvs.md", "degradation.md"] {
         let text =

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 use serde_json::{Value, json};
 use shared::clock::Clock;
@@ -14,7 +13,7 @@ const FIRST: &[&str] =
 const LAST: &[&str] = &["auth.logout"];
 
 fn events() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
+    let folder = crate::root().join("events");
     let mut events: BTreeMap<String, String> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())

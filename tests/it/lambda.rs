@@ -2,7 +2,7 @@
 //! routers do; a configuration that cannot be used fails their init in one line; SIGTERM ends them in time.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -20,6 +20,7 @@ use tests::runtime_api::RuntimeApi;
 use tests::{Answer, TestApp, canary};
 use tokio::io::AsyncReadExt;
 
+use crate::root;
 use crate::secrets::{self, Vault};
 
 /// Two cores run many tests at once.
@@ -27,10 +28,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the template gives most functions.
 const LAMBDA_TIMEOUT: Duration = Duration::from_secs(10);
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
 
 fn bootstrap(function: &str) -> PathBuf {
     let bootstrap = Workspace::at(root()).bootstrap(function);

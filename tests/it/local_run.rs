@@ -1,6 +1,6 @@
 //! `make run` as a process: its end after a signal, and the files of its log.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::root;
 
-pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The `local` of this build: its folder is this test's.
 pub(crate) fn program() -> PathBuf {

@@ -8,6 +8,11 @@
     reason = "helpers of tests fail them as the tests themselves do"
 )]
 
+/// The repository's folder.
+pub(crate) fn root() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
 mod accounts;
 mod architecture;
 mod auth;

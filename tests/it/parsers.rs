@@ -128,7 +128,7 @@ fn four_hundred_mutated_events_are_answered_by_the_contract() {
 
 #[test]
 fn every_parser_has_a_fuzz_target_of_its_name() {
-    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("fuzz");
+    let fuzz = crate::root().join("fuzz");
     let files: BTreeSet<String> = TARGETS.iter().map(|(name, _)| format!("{name}.rs")).collect();
     assert_eq!(names(&fuzz.join("fuzz_targets")), files);
     let manifest = fs::read_to_string(fuzz.join("Cargo.toml")).unwrap();

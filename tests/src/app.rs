@@ -423,6 +423,21 @@ pub fn event(method: &str, target: &str, ip: &str, headers: &[(&str, &str)], bod
     event.to_string()
 }
 
+/// What every configuration of the tests has, wherever its databases are. `secret` ends each of its secrets.
+pub(crate) fn settings(secret: &str) -> HashMap<String, String> {
+    let settings = [
+        ("APP_ENV", "test".to_owned()),
+        ("JWT_SECRET", format!("access-{secret}")),
+        ("JWT_REFRESH_SECRET", format!("refresh-{secret}")),
+        ("PASSWORD_PEPPER", format!("pepper-{secret}")),
+        ("CORS_ORIGINS", "https://app.example.com".to_owned()),
+        // The cheapest hash that the schema allows: the tests hash often.
+        ("ARGON2_MEMORY_KIB", "8192".to_owned()),
+        ("ARGON2_ITERATIONS", "1".to_owned()),
+    ];
+    settings.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
 fn variables(overrides: &[(&str, &str)]) -> HashMap<String, String> {
     let environment = shared::config::environment();
     let database = |name: &str| {
@@ -431,29 +446,19 @@ fn variables(overrides: &[(&str, &str)]) -> HashMap<String, String> {
         })
     };
     let name = random_name();
-    let secret = |of: &str| format!("{of}-secret-of-the-tests-{name}");
-    let mut variables: HashMap<String, String> = [
-        ("APP_ENV", "test".to_owned()),
+    let mut variables = settings(&format!("secret-of-the-tests-{name}"));
+    let own = [
         ("MONGODB_URI", database("MONGODB_URI")),
         ("MONGODB_DATABASE", format!("test_{name}")),
         ("REDIS_URL", database("REDIS_URL")),
         ("REDIS_KEY_PREFIX", format!("test:{name}:")),
-        ("JWT_SECRET", secret("access")),
-        ("JWT_REFRESH_SECRET", secret("refresh")),
-        ("PASSWORD_PEPPER", secret("pepper")),
-        ("CORS_ORIGINS", "https://app.example.com".to_owned()),
-        // The cheapest hash that the schema allows: the tests hash often.
-        ("ARGON2_MEMORY_KIB", "8192".to_owned()),
-        ("ARGON2_ITERATIONS", "1".to_owned()),
         ("RATE_LIMIT_GENERAL_MAX", "100000".to_owned()),
         // Two cores run many tests at once: a slow machine is not what a test of behaviour is about.
         ("REDIS_RESPONSE_TIMEOUT_MS", "2000".to_owned()),
         ("REDIS_CONNECT_TIMEOUT_MS", "2000".to_owned()),
         ("MONGO_OPERATION_TIMEOUT_MS", "9000".to_owned()),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect();
+    ];
+    variables.extend(own.map(|(name, value)| (name.to_owned(), value)));
     variables.extend(overrides.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     variables
 }

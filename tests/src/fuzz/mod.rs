@@ -19,6 +19,8 @@ mod words;
 
 use std::collections::HashMap;
 
+use crate::app::settings;
+
 /// A parser's check: it panics where a law does not hold.
 pub type Check = fn(&[u8]);
 
@@ -55,22 +57,14 @@ fn text(input: &[u8]) -> Option<&str> {
 /// The environment of the checks: no database is there, and the keys never change, so that corpora can hold what they
 /// sealed.
 fn variables() -> HashMap<String, String> {
-    let secret = |of: &str| format!("{of}-secret-of-the-fuzzed-parsers-0123456789");
-    [
-        ("APP_ENV", "test".to_owned()),
-        ("MONGODB_URI", "mongodb://127.0.0.1:1/?directConnection=true".to_owned()),
-        ("MONGO_SERVER_SELECTION_TIMEOUT_MS", "1".to_owned()),
-        ("REDIS_URL", "redis://127.0.0.1:1".to_owned()),
-        ("JWT_SECRET", secret("access")),
-        ("JWT_REFRESH_SECRET", secret("refresh")),
-        ("PASSWORD_PEPPER", secret("pepper")),
-        ("CORS_ORIGINS", "https://app.example.com".to_owned()),
-        ("ARGON2_MEMORY_KIB", "8192".to_owned()),
-        ("ARGON2_ITERATIONS", "1".to_owned()),
-        ("RATE_LIMIT_GENERAL_MAX", "100000000".to_owned()),
-        ("RATE_LIMIT_AUTH_MAX", "100000000".to_owned()),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect()
+    let mut variables = settings("secret-of-the-fuzzed-parsers-0123456789");
+    let own = [
+        ("MONGODB_URI", "mongodb://127.0.0.1:1/?directConnection=true"),
+        ("MONGO_SERVER_SELECTION_TIMEOUT_MS", "1"),
+        ("REDIS_URL", "redis://127.0.0.1:1"),
+        ("RATE_LIMIT_GENERAL_MAX", "100000000"),
+        ("RATE_LIMIT_AUTH_MAX", "100000000"),
+    ];
+    variables.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    variables
 }
