@@ -10,6 +10,9 @@ use shared::edge::Function;
 use crate::functions::FUNCTIONS;
 use crate::workspace::{Variables, variable};
 
+/// What a report calls the commands of a developer's machine.
+const LOCAL_RUN: &str = "the local run";
+
 /// What a check prints, and whether every function would start.
 pub struct Report {
     pub text: String,
@@ -25,21 +28,13 @@ pub fn check(variables: &Variables) -> Report {
     for variable in SCHEMA {
         let _ = writeln!(text, "{:width$}  {}", variable.name, effective(variable, variables));
     }
-    let mut findings: BTreeMap<String, (Finding, Vec<&str>)> = BTreeMap::new();
-    for (function, checked) in &checked {
-        for finding in &checked.findings {
-            let entry = findings.entry(finding.to_string()).or_insert_with(|| (finding.clone(), Vec::new()));
-            entry.1.push(function.name);
+    let of_the_local_run = of_the_local_run(variables);
+    let all = checked.iter().map(|(function, checked)| (function.name, &checked.findings));
+    let mut findings: BTreeMap<String, (&Finding, Vec<&str>)> = BTreeMap::new();
+    for (whose, found) in all.chain([(LOCAL_RUN, &of_the_local_run)]) {
+        for finding in found {
+            findings.entry(finding.to_string()).or_insert_with(|| (finding, Vec::new())).1.push(whose);
         }
-    }
-    let stops: Vec<&Function> = checked
-        .iter()
-        .filter(|(_, checked)| checked.blocking().next().is_some())
-        .map(|(function, _)| function)
-        .collect();
-    for finding in of_the_local_run(variables) {
-        let entry = findings.entry(finding.to_string()).or_insert_with(|| (finding.clone(), Vec::new()));
-        entry.1.push("the local run");
     }
     text.push('\n');
     for (finding, functions) in findings.values() {
@@ -59,36 +54,23 @@ pub fn check(variables: &Variables) -> Report {
     if findings.is_empty() {
         text.push_str("No problem found.\n");
     }
-    let local = findings
-        .values()
-        .any(|(finding, whose)| finding.severity == Severity::Fatal && whose.contains(&"the local run"));
-    if !stops.is_empty() || local {
-        let mut names: Vec<&str> = stops.iter().map(|function| function.name).collect();
-        names.extend(local.then_some("the local run"));
-        let _ = writeln!(text, "These would not start: {}", names.join(", "));
+    let stopped = checked.iter().filter(|(_, checked)| checked.blocking().next().is_some());
+    let mut stops: Vec<&str> = stopped.map(|(function, _)| function.name).collect();
+    stops.extend((!of_the_local_run.is_empty()).then_some(LOCAL_RUN));
+    if !stops.is_empty() {
+        let _ = writeln!(text, "These would not start: {}", stops.join(", "));
     }
-    Report { text, starts: stops.is_empty() && !local }
+    Report { text, starts: stops.is_empty() }
 }
 
 /// What is wrong with the variables that only the commands of a developer's machine read.
 fn of_the_local_run(variables: &Variables) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for of in SCHEMA.iter().filter(|of| of.read_by == ReadBy::Local) {
-        let Some(text) = variable(variables, of.name) else { continue };
-        let reason = match of.kind {
-            Kind::Number { min, max, .. } => {
-                let good = text.parse::<u64>().is_ok_and(|number| (min..=max).contains(&number));
-                (!good).then(|| format!("must be a whole number from {min} to {max}"))
-            }
-            Kind::Choice { words, .. } => {
-                (!words.contains(&text)).then(|| format!("must be {}", words.join(" or ")))
-            }
-            _ => None,
-        };
-        let found = reason.map(|reason| Finding { variable: of.name, reason, severity: Severity::Fatal });
-        findings.extend(found);
-    }
-    findings
+    let ours = SCHEMA.iter().filter(|of| of.read_by == ReadBy::Local);
+    ours.filter_map(|of| {
+        let reason = of.kind.refuses(variable(variables, of.name)?)?;
+        Some(Finding { variable: of.name, reason, severity: Severity::Fatal })
+    })
+    .collect()
 }
 
 fn is_production(checked: &[(Function, Checked)]) -> bool {
@@ -156,7 +138,7 @@ fn values(of: &Variable) -> String {
 fn readers(of: &Variable) -> String {
     match of.read_by {
         ReadBy::Every => "every function".to_owned(),
-        ReadBy::Local => "the local run".to_owned(),
+        ReadBy::Local => LOCAL_RUN.to_owned(),
         ReadBy::AwsSdk => "the AWS SDK".to_owned(),
         ReadBy::With(need) => {
             let names: Vec<&str> =
@@ -185,15 +167,12 @@ pub fn document() -> String {
     );
     for of in SCHEMA {
         let alias = of.alias.map(|alias| format!(" (alias `{alias}`)")).unwrap_or_default();
-        let default = match (default(of), of.required) {
-            (Some(_), _) if matches!(of.kind, Kind::Url { .. }) => {
-                let Kind::Url { development, .. } = of.kind else { continue };
-                format!("required in production; else `{development}`")
-            }
-            (Some(default), _) if default.contains(' ') => default,
-            (Some(default), _) => format!("`{default}`"),
-            (None, true) => "required".to_owned(),
-            (None, false) => "none".to_owned(),
+        let default = match (of.kind, default(of)) {
+            (Kind::Url { development, .. }, _) => format!("required in production; else `{development}`"),
+            (_, Some(default)) if default.contains(' ') => default,
+            (_, Some(default)) => format!("`{default}`"),
+            (_, None) if of.required => "required".to_owned(),
+            (_, None) => "none".to_owned(),
         };
         let secret = if of.secret { "Secret. " } else { "" };
         let _ = writeln!(

@@ -63,7 +63,8 @@ pub async fn check(boot: &Boot, whom: &Whom, mut tell: impl FnMut(String)) -> Re
     let mongo = boot.mongo().context("MONGODB_URI is missing")?;
     let store = || mongo.for_duration(PATIENCE);
     let mut findings = Findings::default();
-    match whom {
+    let users = Users::new(store());
+    let (found, name) = match whom {
         Whom::All => {
             let mut after = None;
             loop {
@@ -75,17 +76,11 @@ pub async fn check(boot: &Boot, whom: &Whom, mut tell: impl FnMut(String)) -> Re
                 }
             }
         }
-        Whom::Id(id) => {
-            let found = Users::new(store()).get(*id).await.map_err(unavailable)?;
-            let user = found.with_context(|| format!("there is no user {id}"))?;
-            check_one(&store(), user.id, &mut findings, &mut tell).await?;
-        }
-        Whom::Email(email) => {
-            let found = Users::new(store()).find_by_email(email).await.map_err(unavailable)?;
-            let user = found.with_context(|| format!("there is no user {email}"))?;
-            check_one(&store(), user.id, &mut findings, &mut tell).await?;
-        }
-    }
+        Whom::Id(id) => (users.get(*id).await, id.to_string()),
+        Whom::Email(email) => (users.find_by_email(email).await, email.clone()),
+    };
+    let user = found.map_err(unavailable)?.with_context(|| format!("there is no user {name}"))?;
+    check_one(&store(), user.id, &mut findings, &mut tell).await?;
     Ok(findings)
 }
 

@@ -61,14 +61,10 @@ impl Boot {
 
     /// The same environment with another configuration. Clients whose settings are the same stay.
     pub(crate) fn renewed(&self, config: Config) -> Self {
-        let same_mongo = match (&self.config.mongo, &config.mongo) {
-            (Some(old), Some(new)) => old.is_same(new),
-            _ => false,
-        };
-        let same_redis = match (&self.config.redis, &config.redis) {
-            (Some(old), Some(new)) => old.is_same(new),
-            _ => false,
-        };
+        let (old_mongo, new_mongo) = (self.config.mongo.as_ref(), config.mongo.as_ref());
+        let same_mongo = old_mongo.zip(new_mongo).is_some_and(|(old, new)| old.is_same(new));
+        let (old_redis, new_redis) = (self.config.redis.as_ref(), config.redis.as_ref());
+        let same_redis = old_redis.zip(new_redis).is_some_and(|(old, new)| old.is_same(new));
         Self {
             config: Arc::new(config),
             mongo: if same_mongo { self.mongo.clone() } else { Arc::default() },
@@ -83,7 +79,7 @@ impl Boot {
         self.mongo.get_or_init(make).clone()
     }
 
-    /// Whether MongoDB refused a ping's credentials since this was asked last.
+    /// Whether MongoDB refused the credentials since this was asked last.
     pub(crate) fn takes_refusal(&self) -> bool {
         self.mongo.get().and_then(Option::as_ref).is_some_and(Mongo::takes_refusal)
     }

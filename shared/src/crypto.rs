@@ -10,6 +10,15 @@ pub fn fill_random(buffer: &mut [u8]) {
     rand::fill(buffer).expect("the system's random source answers");
 }
 
+/// A number from 0 to `most`, for waits that must not be everyone's: small ones come a little more often where `most` is
+/// near 2⁶⁴.
+pub fn random_up_to(most: u64) -> u64 {
+    let mut bytes = [0u8; 8];
+    fill_random(&mut bytes);
+    let random = u64::from_le_bytes(bytes);
+    most.checked_add(1).map_or(random, |numbers| random % numbers)
+}
+
 /// A secret of 256 random bits, unpadded base64url.
 pub fn random_token() -> String {
     let mut bytes = [0u8; 32];

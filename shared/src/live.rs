@@ -4,7 +4,6 @@
 //! be trusted; then it must refuse every one.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
@@ -16,7 +15,7 @@ use crate::boot::Boot;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::edge::Function;
-use crate::edge::layers::{CredentialsRefused, SecretsTooOld};
+use crate::edge::layers::SecretsTooOld;
 use crate::identity::{self, AccessTokens, Refusal, Shown};
 use crate::secrets::{Reason, Refreshed, Secrets, SecretsError};
 use crate::telemetry::{self, Metric};
@@ -37,8 +36,6 @@ pub struct Live {
     environment: HashMap<String, String>,
     secrets: Option<Secrets>,
     current: RwLock<Arc<Generation>>,
-    /// MongoDB refused the credentials: the next request asks for newer ones.
-    refused: AtomicBool,
 }
 
 /// What one set of secrets makes.
@@ -71,7 +68,7 @@ impl Live {
         }
         let boot = Boot::with_clock(config, clock);
         let current = RwLock::new(Arc::new(Generation::new(boot, build)));
-        Ok(Self { function, build, environment, secrets, current, refused: AtomicBool::new(false) })
+        Ok(Self { function, build, environment, secrets, current })
     }
 
     /// What the function now works with.
@@ -83,23 +80,19 @@ impl Live {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Answers a request, with newer secrets where it is time, or where its token is signed with a key that is not known.
+    /// Answers a request, with newer secrets where it is time, where its token is signed with a key that is not known, or
+    /// where MongoDB refused the credentials to a request before: that one may have had an effect, and its answer did not wait.
     pub async fn answer(&self, mut request: Request) -> Response {
         let Some(secrets) = &self.secrets else { return dispatch(&self.current(), request).await };
         self.refresh(secrets, Reason::Age).await;
-        let refused = self.refused.swap(false, Ordering::Relaxed) | self.current().boot.takes_refusal();
-        if refused || self.current().lacks_key_of(&request) {
+        let current = self.current();
+        if current.boot.takes_refusal() || current.lacks_key_of(&request) {
             self.refresh(secrets, Reason::Refused).await;
         }
         if secrets.are_too_old() {
             request.extensions_mut().insert(SecretsTooOld);
         }
-        let response = dispatch(&self.current(), request).await;
-        if response.extensions().get::<CredentialsRefused>().is_some() {
-            // The next request asks: this answer must not wait, and its request may have had an effect.
-            self.refused.store(true, Ordering::Relaxed);
-        }
-        response
+        dispatch(&self.current(), request).await
     }
 
     async fn refresh(&self, secrets: &Secrets, reason: Reason) {

@@ -174,11 +174,9 @@ impl Secrets {
 
 /// Four to six fifths of it, by chance.
 fn jittered(ms: i64) -> i64 {
-    let mut random = [0u8; 2];
-    crypto::fill_random(&mut random);
-    let per_65536 = i64::from(u16::from_le_bytes(random));
     let fifth = ms / 5;
-    (ms - fifth).saturating_add((2 * fifth).saturating_mul(per_65536) / 65_536)
+    let more = crypto::random_up_to((2 * fifth).unsigned_abs());
+    (ms - fifth).saturating_add(i64::try_from(more).unwrap_or(i64::MAX))
 }
 
 async fn connect(endpoint: Option<&str>) -> Client {

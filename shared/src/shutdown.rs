@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::store::Mongo;
 use crate::store::redis::Redis;
+use crate::telemetry::millis;
 
 /// What closing MongoDB may take: it says good-bye to the server, which may be gone.
 const MONGODB_MAX: Duration = Duration::from_millis(200);
@@ -43,10 +44,6 @@ async fn within(limit: Duration, service: &'static str, step: &'static str, work
     } else {
         tracing::warn!(message = "shutdown", service, step, duration_ms, reason = "it did not close in time");
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::PanicHookInfo;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tracing::field::{Field, Visit};
@@ -81,6 +82,11 @@ pub fn count(metric: Metric, of: &'static str) {
         of,
         value = 1u64
     );
+}
+
+/// A duration as a line tells it, in whole milliseconds.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What the process writes, as a subscriber. `writer` gets whole lines.

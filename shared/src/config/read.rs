@@ -51,18 +51,28 @@ impl Reader {
         self.findings.push(Finding { variable: variable.name, reason: reason.into(), severity });
     }
 
-    /// The number, or the default of one that is not set or is none.
-    fn number(&mut self, variable: &Variable, text: &Option<String>) -> u64 {
-        let Kind::Number { default, min, max, .. } = variable.kind else { return 0 };
-        match text.as_ref().map(|text| text.parse::<u64>()) {
-            None => default,
-            Some(Ok(number)) if (min..=max).contains(&number) => number,
-            Some(_) => {
-                let reason = format!("must be a whole number from {min} to {max}");
-                self.note(variable, Severity::Serious, reason);
-                default
+    /// The text where the schema takes it; a problem is noted where it does not.
+    fn judged<'a>(
+        &mut self,
+        variable: &Variable,
+        text: Option<&'a str>,
+        severity: Severity,
+    ) -> Option<&'a str> {
+        let text = text?;
+        match variable.kind.refuses(text) {
+            None => Some(text),
+            Some(reason) => {
+                self.note(variable, severity, reason);
+                None
             }
         }
+    }
+
+    /// The number, or the default of one that is not set or is none.
+    fn number(&mut self, variable: &Variable, text: &Option<String>) -> u64 {
+        let Kind::Number { default, .. } = variable.kind else { return 0 };
+        let text = self.judged(variable, text.as_deref(), Severity::Serious);
+        text.and_then(|text| text.parse().ok()).unwrap_or(default)
     }
 
     fn small(&mut self, variable: &Variable, text: &Option<String>) -> u32 {
@@ -85,26 +95,12 @@ impl Reader {
     /// The word, or the default.
     fn choice(&mut self, variable: &Variable, text: Option<&str>, severity: Severity) -> &'static str {
         let Kind::Choice { default, words } = variable.kind else { return "" };
-        let Some(text) = text else { return default };
-        match words.iter().find(|word| **word == text) {
-            Some(word) => word,
-            None => {
-                self.note(variable, severity, format!("must be {}", one_of(words)));
-                default
-            }
-        }
+        let text = self.judged(variable, text, severity);
+        words.iter().find(|word| Some(**word) == text).unwrap_or(&default)
     }
 
     fn flag(&mut self, variable: &Variable, text: &Option<String>, default: bool) -> bool {
-        match text.as_deref() {
-            None => default,
-            Some("true") => true,
-            Some("false") => false,
-            Some(_) => {
-                self.note(variable, Severity::Serious, "must be true or false");
-                default
-            }
-        }
+        self.judged(variable, text.as_deref(), Severity::Serious).map_or(default, |text| text == "true")
     }
 
     fn secret(&mut self, variable: &Variable, text: &Option<String>) -> SecretString {
@@ -144,13 +140,6 @@ impl Reader {
 /// Whether the client itself takes the URL: one that it does not would fail every request, and no start.
 fn is_taken(url: &str) -> bool {
     if url.starts_with("mongodb") { uri::is_of_mongodb(url) } else { uri::is_of_redis(url) }
-}
-
-fn one_of(words: &[&str]) -> String {
-    match words {
-        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
-        words => words.concat(),
-    }
 }
 
 /// Whether the text is a URL of one of the schemes, with one host or more.

@@ -48,6 +48,32 @@ pub enum Kind {
     },
 }
 
+impl Kind {
+    /// Why a text is none of this kind, where the schema alone says what is. Never quotes the text.
+    pub fn refuses(self, text: &str) -> Option<String> {
+        match self {
+            Self::Number { min, max, .. } => {
+                let taken = text.parse().is_ok_and(|number: u64| (min..=max).contains(&number));
+                (!taken).then(|| format!("must be a whole number from {min} to {max}"))
+            }
+            Self::Choice { words, .. } => {
+                (!words.contains(&text)).then(|| format!("must be {}", one_of(words)))
+            }
+            Self::Flag { .. } => {
+                (!matches!(text, "true" | "false")).then(|| "must be true or false".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn one_of(words: &[&str]) -> String {
+    match words {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        words => words.concat(),
+    }
+}
+
 /// Who reads a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadBy {

@@ -148,10 +148,6 @@ pub fn serve<S: Clone + Send + Sync + 'static>(
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SecretsTooOld;
 
-/// On an answer: MongoDB refused the credentials; newer ones may do.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CredentialsRefused;
-
 /// Why every request is refused while [`SecretsTooOld`] holds.
 #[derive(Debug, thiserror::Error)]
 #[error("the secrets could not be refreshed for an hour")]
@@ -184,19 +180,17 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
         Ok(Err(_)) => Problem::new(ProblemType::Internal).into_response(),
         Err(_) => Problem::new(ProblemType::DeadlineExceeded).into_response(),
     };
-    let problem = response.extensions().get::<Problem>();
-    let refused = problem.is_some_and(Problem::is_of_refused_credentials);
     // MongoDB's time ends with the request's at the latest: whichever clock rang first, it is the request's that is over.
-    let response = match problem {
+    let response = match response.extensions().get::<Problem>() {
         Some(problem) if problem.is_of_spent_time() && Instant::now() >= scope.deadline => {
             Problem { kind: ProblemType::DeadlineExceeded, ..problem.clone() }.into_response()
         }
         _ => response,
     };
 
-    let mut response = span.in_scope(|| finish(&edge, response, &scope, &trail, origin.as_ref()));
+    let response = span.in_scope(|| finish(&edge, response, &scope, &trail, origin.as_ref()));
     span.in_scope(|| {
-        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let duration_ms = telemetry::millis(started.elapsed());
         let status = u64::from(response.status().as_u16());
         let user = trail.user.map(|user| user.to_string());
         tracing::info!(
@@ -208,9 +202,6 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
             user.id = user.as_deref(),
         );
     });
-    if refused {
-        response.extensions_mut().insert(CredentialsRefused);
-    }
     response
 }
 

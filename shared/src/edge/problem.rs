@@ -147,18 +147,10 @@ impl Problem {
         StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    fn store_error(&self) -> Option<&StoreError> {
-        self.cause.as_deref()?.downcast_ref()
-    }
-
     /// Whether MongoDB's time was over.
     pub(crate) fn is_of_spent_time(&self) -> bool {
-        matches!(self.store_error(), Some(StoreError::TimedOut))
-    }
-
-    /// Whether MongoDB refused our credentials.
-    pub(crate) fn is_of_refused_credentials(&self) -> bool {
-        matches!(self.store_error(), Some(StoreError::CredentialsRefused(_)))
+        let cause = self.cause.as_deref().and_then(|cause| cause.downcast_ref());
+        matches!(cause, Some(StoreError::TimedOut))
     }
 
     /// The document of RFC 9457, with `instance` the request's id.

@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::StoreError;
+use super::{StoreError, WriteError};
 use crate::clock::Clock;
 use crate::config::MongoConfig;
 use crate::crypto;
@@ -34,7 +34,7 @@ struct Inner {
     config: MongoConfig,
     client: Mutex<Option<Client>>,
     heard: StdMutex<Option<Heard>>,
-    /// A ping was refused for its credentials: whoever pings is told no more than that nothing answers.
+    /// An operation was refused for its credentials; newer ones may do.
     refused: AtomicBool,
     clock: Clock,
 }
@@ -80,7 +80,7 @@ impl Mongo {
         Ok(client)
     }
 
-    /// Whether a ping was refused for its credentials since this was asked last.
+    /// Whether an operation was refused for its credentials since this was asked last.
     pub(crate) fn takes_refusal(&self) -> bool {
         self.inner.refused.swap(false, Ordering::Relaxed)
     }
@@ -146,11 +146,27 @@ impl Mongo {
     }
 }
 
+/// An error that an operation ends with.
+pub(super) trait OfTheStore: From<StoreError> {
+    fn is_of_refused_credentials(&self) -> bool;
+}
+
+impl OfTheStore for StoreError {
+    fn is_of_refused_credentials(&self) -> bool {
+        matches!(self, Self::CredentialsRefused(_))
+    }
+}
+
+impl OfTheStore for WriteError {
+    fn is_of_refused_credentials(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_of_refused_credentials())
+    }
+}
+
 /// From half of it to three halves, by chance: many that were refused together do not come back together.
 fn half_to_three_halves(pause: Duration) -> Duration {
-    let mut random = [0u8; 2];
-    crypto::fill_random(&mut random);
-    (pause / 2).saturating_add(pause * u32::from(u16::from_le_bytes(random)) / 65_536)
+    let whole_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+    (pause / 2).saturating_add(Duration::from_millis(crypto::random_up_to(whole_ms)))
 }
 
 /// Whether a connection still leads to a server. An error is an answer too: the driver has then dropped what is dead.
@@ -224,14 +240,18 @@ impl Store {
     pub(super) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
+        E: OfTheStore + Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
         // Within the request's span, so that what the task logs, a panic above all, has the request's ids.
         match tokio::time::timeout_at(self.until.into(), tokio::spawn(work.in_current_span())).await {
             Ok(Ok(result)) => {
-                if result.is_ok() {
-                    self.mongo.trust();
+                match &result {
+                    Ok(_) => self.mongo.trust(),
+                    Err(error) if error.is_of_refused_credentials() => {
+                        self.mongo.inner.refused.store(true, Ordering::Relaxed);
+                    }
+                    Err(_) => {}
                 }
                 result
             }
@@ -248,16 +268,11 @@ impl Store {
 
     async fn ask_for_ping(&self) -> Result<(), StoreError> {
         let store = self.clone();
-        let answer = self
-            .run(async move {
-                store.db().await?.run_command(bson::doc! {"ping": 1}).await?;
-                Ok(())
-            })
-            .await;
-        if matches!(answer, Err(StoreError::CredentialsRefused(_))) {
-            self.mongo.inner.refused.store(true, Ordering::Relaxed);
-        }
-        answer
+        self.run(async move {
+            store.db().await?.run_command(bson::doc! {"ping": 1}).await?;
+            Ok(())
+        })
+        .await
     }
 }
 

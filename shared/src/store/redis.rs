@@ -104,9 +104,7 @@ impl Redis {
     }
 
     fn open_breaker(&self) {
-        let mut random = [0u8; 8];
-        crypto::fill_random(&mut random);
-        let jitter = Duration::from_millis(u64::from_le_bytes(random) % BREAKER_JITTER_MS);
+        let jitter = Duration::from_millis(crypto::random_up_to(BREAKER_JITTER_MS));
         self.breaker().open_until = Some(Instant::now() + BREAKER_OPEN + jitter);
         // The manager does not reconnect after a time-out: make a new one when it is tried again.
         *self.inner.manager.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -131,6 +129,19 @@ impl Redis {
         }
     }
 
+    /// Runs a command, and once more on a new connection where the first was closed.
+    async fn twice<T, F, Fut>(&self, command: F) -> Result<T, RedisError>
+    where
+        F: Fn(ConnectionManager) -> Fut,
+        Fut: Future<Output = Result<T, RedisError>>,
+    {
+        let manager = self.manager()?;
+        match command(manager.clone()).await {
+            Err(error) if error.is_connection_dropped() => command(manager).await,
+            other => other,
+        }
+    }
+
     /// Runs a command within the request's Redis time. A closed connection is tried once more; a time-out, or a refused
     /// connection, opens the breaker.
     pub async fn run<T, F, Fut>(&self, command: F) -> Result<T, RedisUnavailable>
@@ -142,13 +153,7 @@ impl Redis {
             return Err(RedisUnavailable::BreakerOpen);
         }
         let limit = self.inner.config.response_timeout;
-        let attempts = async {
-            let manager = self.manager()?;
-            match command(manager.clone()).await {
-                Err(error) if error.is_connection_dropped() => command(manager).await,
-                other => other,
-            }
-        };
+        let attempts = self.twice(command);
         let error = match tokio::time::timeout(limit, attempts).await {
             Ok(Ok(value)) => {
                 self.answered();
@@ -181,15 +186,8 @@ impl Redis {
     /// Whether Redis answers within `limit`. Asks it even while the breaker is open: health tells what is, and an answer
     /// closes the breaker.
     pub async fn ping(&self, limit: Duration) -> bool {
-        let ping = async {
-            let mut manager = self.manager()?;
-            match redis::cmd("PING").query_async::<String>(&mut manager).await {
-                Err(error) if error.is_connection_dropped() => {
-                    redis::cmd("PING").query_async(&mut manager).await
-                }
-                other => other,
-            }
-        };
+        let ping = self
+            .twice(|mut manager| async move { redis::cmd("PING").query_async::<String>(&mut manager).await });
         let alive = matches!(tokio::time::timeout(limit, ping).await, Ok(Ok(_)));
         if alive {
             self.answered();

@@ -213,8 +213,6 @@ impl Store {
 
 /// Full jitter (each wait is anywhere from nothing to twice the last one's most), at most 100 ms.
 fn backoff(attempt: u32) -> Duration {
-    let mut random = [0u8; 8];
-    crypto::fill_random(&mut random);
     let most = 2u64.saturating_pow(attempt.min(6)).saturating_mul(3).min(100);
-    Duration::from_millis(u64::from_le_bytes(random) % (most + 1))
+    Duration::from_millis(crypto::random_up_to(most))
 }
