@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::edge::cursor::Cursors;
 use crate::edge::{Problem, ProblemType, Scope};
+use crate::metrics::RequestCounts;
 use crate::rate_limit::LocalLogs;
 use crate::shutdown;
 use crate::store::redis::Redis;
@@ -30,11 +31,17 @@ pub struct Environment {
     /// The functions that have answered a request.
     warm: Mutex<HashSet<&'static str>>,
     pub(crate) local_logs: Arc<Mutex<LocalLogs>>,
+    pub(crate) requests: RequestCounts,
 }
 
 impl Environment {
     fn new() -> Self {
-        Self { started: Instant::now(), warm: Mutex::default(), local_logs: Arc::default() }
+        Self {
+            started: Instant::now(),
+            warm: Mutex::default(),
+            local_logs: Arc::default(),
+            requests: RequestCounts::default(),
+        }
     }
 
     /// Whether this is the function's first request.
@@ -90,8 +97,9 @@ impl Boot {
         self.redis.get_or_init(make).clone()
     }
 
-    /// Closes what this boot has opened, in order and in time.
+    /// Tells what was counted, then closes what this boot has opened, in order and in time.
     pub async fn close(&self, service: &'static str) {
+        self.environment.requests.flush();
         let (mongo, redis) = (self.mongo.get().cloned().flatten(), self.redis.get().cloned().flatten());
         shutdown::close(service, mongo, redis).await;
     }

@@ -17,8 +17,8 @@ use crate::config::{Config, ConfigError};
 use crate::edge::Function;
 use crate::edge::layers::SecretsTooOld;
 use crate::identity::{self, AccessTokens, Refusal, Shown};
+use crate::metrics::{self, Metric};
 use crate::secrets::{Reason, Refreshed, Secrets, SecretsError};
-use crate::telemetry::{self, Metric};
 
 /// Why a function cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +106,7 @@ impl Live {
                     service = self.function.name,
                     cause = error.to_string()
                 );
-                telemetry::count(Metric::SecretsStale, self.function.name);
+                metrics::count(Metric::SecretsStale, self.function.name);
             }
         }
     }
@@ -131,7 +131,7 @@ impl Live {
                     service = self.function.name,
                     reason = error.to_string()
                 );
-                telemetry::count(Metric::SecretsStale, self.function.name);
+                metrics::count(Metric::SecretsStale, self.function.name);
             }
         }
     }

@@ -1,14 +1,13 @@
 //! Structured logs: one JSON line an event, with Powertools' names for what the platform knows; readable lines where
-//! `LOG_FORMAT=pretty`. A metric is a line too, in CloudWatch's embedded metric format (EMF), so that telling one costs no
-//! call. A panic, wherever it is, is one line of the same form. Must never log a password, token, cookie, e-mail or body,
-//! nor make a metric of a user.
+//! `LOG_FORMAT=pretty`. A metric ([`crate::metrics`]) is a line too, and a panic, wherever it is. Must never log a password,
+//! token, cookie, e-mail or body.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::PanicHookInfo;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
@@ -23,66 +22,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::clock::{self, Clock};
 use crate::config::{LogFormat, LoggingConfig};
-
-/// The target of metric events. They are written whatever the least level is: alarms watch them.
-const METRICS: &str = "metrics";
-
-/// What CloudWatch counts of us. Each is one of an alarm's; a name here is a name there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
-    /// A request's limits were this environment's own: Redis did not answer.
-    LimiterDegraded,
-    /// A log-in was refused as wrong.
-    LoginFailed,
-    /// A refresh token came back after its rotation; its family has been ended.
-    RefreshReuse,
-    /// A database did not answer the health check in time.
-    HealthFailure,
-    /// Secrets Manager did not answer a refresh; the secrets of before are used.
-    SecretsStale,
-}
-
-impl Metric {
-    /// Every metric.
-    pub const ALL: &[Metric] = &[
-        Metric::LimiterDegraded,
-        Metric::LoginFailed,
-        Metric::RefreshReuse,
-        Metric::HealthFailure,
-        Metric::SecretsStale,
-    ];
-
-    /// Its name in CloudWatch.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::LimiterDegraded => "LimiterDegraded",
-            Self::LoginFailed => "LoginFailed",
-            Self::RefreshReuse => "RefreshReuse",
-            Self::HealthFailure => "HealthFailure",
-            Self::SecretsStale => "SecretsStale",
-        }
-    }
-
-    /// The name of its one dimension: the function that tells it, or the service that it is about.
-    pub fn dimension(self) -> &'static str {
-        match self {
-            Self::HealthFailure => "Service",
-            _ => "Function",
-        }
-    }
-}
-
-/// Counts one. `of` is the value of the metric's dimension, one of a small closed set.
-pub fn count(metric: Metric, of: &'static str) {
-    tracing::info!(
-        target: METRICS,
-        message = "metric",
-        metric = metric.name(),
-        dimension = metric.dimension(),
-        of,
-        value = 1u64
-    );
-}
+use crate::metrics;
 
 /// A duration as a line tells it, in whole milliseconds.
 pub(crate) fn millis(duration: Duration) -> u64 {
@@ -135,7 +75,7 @@ fn filter(config: &LoggingConfig) -> Targets {
     Targets::new()
         .with_default(level)
         .with_targets(drivers.map(|driver| (driver, level.min(LevelFilter::WARN))))
-        .with_target(METRICS, LevelFilter::INFO)
+        .with_target(metrics::TARGET, LevelFilter::INFO)
 }
 
 /// Starts logging for the process, its panics included. A second call keeps the first subscriber: one process may mount
@@ -232,7 +172,7 @@ where
             clock::rfc3339(now_ms),
             event.metadata().level()
         )?;
-        if event.metadata().target() == METRICS {
+        if event.metadata().target() == metrics::TARGET {
             visitor.embed_metric(&self.namespace, now_ms);
         }
         for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
@@ -258,23 +198,20 @@ struct JsonVisitor {
 }
 
 impl JsonVisitor {
-    /// Turns the fields of [`count`] into what CloudWatch reads: `_aws`, the dimension's value and the metric's.
+    /// Turns the fields of a metric's event into what CloudWatch reads.
     fn embed_metric(&mut self, namespace: &str, now_ms: i64) {
         let mut take = |name: &str| {
             let at = self.pairs.iter().position(|(known, _)| known == name)?;
             Some(self.pairs.swap_remove(at).1)
         };
-        let (Some(Value::String(metric)), Some(Value::String(dimension)), Some(of), Some(value)) =
-            (take("metric"), take("dimension"), take("of"), take("value"))
+        let at_ms = take("at_ms").and_then(|at| at.as_i64()).unwrap_or(now_ms);
+        let (Some(Value::String(dimension)), Some(Value::String(of)), Some(Value::String(values))) =
+            (take("dimension"), take("of"), take("values"))
         else {
             return;
         };
-        let directive = json!({"Namespace": namespace, "Dimensions": [[dimension]],
-            "Metrics": [{"Name": metric, "Unit": "Count"}]});
-        let embedded = json!({"Timestamp": now_ms, "CloudWatchMetrics": [directive]});
-        self.pairs.push(("_aws".into(), embedded));
-        self.pairs.push((dimension.into(), of));
-        self.pairs.push((metric.into(), value));
+        let members = metrics::embedded(namespace, at_ms, &dimension, &of, &values).unwrap_or_default();
+        self.pairs.extend(members.into_iter().map(|(name, value)| (name.into(), value)));
     }
 
     fn inside(self) -> String {
@@ -310,11 +247,14 @@ impl Visit for JsonVisitor {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io::Write;
     use std::sync::{Arc, Mutex};
 
+    use serde_json::json;
+
     use super::*;
+    use crate::metrics::{Metric, count};
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -330,7 +270,7 @@ mod tests {
     }
 
     /// What `work` logs at a least level, a JSON value for each line.
-    fn logged(level: &str, work: impl FnOnce()) -> Vec<Value> {
+    pub(crate) fn logged(level: &str, work: impl FnOnce()) -> Vec<Value> {
         let lines = Lines::default();
         let writer = lines.clone();
         let config = LoggingConfig {
@@ -341,23 +281,6 @@ mod tests {
         tracing::subscriber::with_default(subscriber(&config, move || writer.clone()), work);
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-
-    #[test]
-    fn a_metric_is_a_line_in_the_embedded_format_at_every_level() {
-        for level in ["trace", "error"] {
-            let lines = logged(level, || count(Metric::LimiterDegraded, "auth"));
-            assert_eq!(lines.len(), 1, "{level}");
-            let line = &lines[0];
-            assert_eq!(
-                line["_aws"]["CloudWatchMetrics"],
-                json!([{"Namespace": "Ours", "Dimensions": [["Function"]],
-                    "Metrics": [{"Name": "LimiterDegraded", "Unit": "Count"}]}])
-            );
-            assert!(line["_aws"]["Timestamp"].is_i64());
-            assert_eq!((&line["Function"], &line["LimiterDegraded"]), (&json!("auth"), &json!(1)));
-            assert!(line.get("metric").is_none() && line.get("of").is_none());
-        }
     }
 
     #[test]

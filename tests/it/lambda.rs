@@ -330,15 +330,26 @@ async fn sigterm_closes_what_is_open_and_ends_within_lambdas_500_ms() {
         let mut running = Running::start(function.name, app.variables()).await;
         running.api.until_next(PATIENCE).await.unwrap();
         // Whatever the function is, the limiter and a look-up open connections that must be closed.
-        running.api.send(&event);
-        running.api.until_answer(PATIENCE).await.unwrap();
-        running.api.until_next(PATIENCE).await.unwrap();
+        for _ in 0..3 {
+            running.api.send(&event);
+            running.api.until_answer(PATIENCE).await.unwrap();
+            running.api.until_next(PATIENCE).await.unwrap();
+        }
         let (status, log, took) = running.terminate().await;
         assert_eq!(status, Some(0), "{}: {log}", function.name);
+        assert_eq!(requests_counted(&log), (3, 1), "requests and cold starts: {log}");
         assert!(took < Duration::from_millis(500), "{} took {} ms", function.name, took.as_millis());
         assert_eq!(steps(&log, function.name), ["closing", "mongodb", "redis", "closed"], "{log}");
         assert!(!log.contains(r#""level":"WARN""#), "{}: {log}", function.name);
     }
+}
+
+/// The requests and the cold starts that the lines of metrics count.
+fn requests_counted(log: &str) -> (u64, u64) {
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.fold((0, 0), |(requests, cold), line| {
+        (requests + line["Requests"].as_u64().unwrap_or(0), cold + line["ColdStart"].as_u64().unwrap_or(0))
+    })
 }
 
 /// The steps of the shutdown, in order.

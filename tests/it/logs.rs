@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use lambda_http::tower::ServiceExt;
 use lambda_http::{Context, RequestExt, lambda_runtime};
 use serde_json::{Value, json};
-use shared::telemetry::{self, Metric};
+use shared::metrics::{self, Metric};
 use tests::log::capture;
 use tests::proxy::{Fault, Proxy, Stop};
 use tests::{PASSWORD, TestApp, User, canary, misbehaving};
@@ -285,7 +285,7 @@ async fn every_key_that_docs_logging_md_describes_is_used_in_a_line() {
     let request = lambda_http::request::from_str(&request).unwrap();
     misbehaving::build(&app.boot).oneshot(request).await.unwrap();
     for metric in Metric::ALL {
-        telemetry::count(*metric, "x");
+        metrics::count(*metric, "x");
     }
     // MongoDB takes the good-bye and does not answer.
     let proxy = Proxy::start(app.mongodb_address(), Stop::Before(0)).await.unwrap();
@@ -299,4 +299,33 @@ async fn every_key_that_docs_logging_md_describes_is_used_in_a_line() {
     // That no other key is used is seen to with every line of every test.
     let unused: Vec<_> = canary::documented_keys().into_iter().filter(|key| !used.contains(key)).collect();
     assert_eq!(unused, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_the_minute_and_the_last_ones_are_told_at_the_end() {
+    let log = capture();
+    let start = jiff::Timestamp::from_second(1_800_000_000).unwrap();
+    let app = TestApp::with_clock(&[], shared::clock::Clock::manual(start)).await;
+    let ask = async || {
+        app.anonymous("GET", "/financial-health/method", None).await.expect(200);
+    };
+    for _ in 0..4 {
+        ask().await;
+    }
+    let counted =
+        || -> Vec<Value> { log.lines().into_iter().filter(|line| line.get("Requests").is_some()).collect() };
+    let lines = counted();
+    assert_eq!(lines.len(), 1, "the cold start, at once");
+    assert_eq!((&lines[0]["ColdStart"], &lines[0]["Function"]), (&json!(1), &json!("financial-health")));
+    app.clock.advance_seconds(60);
+    ask().await;
+    app.boot.close("financial-health").await;
+    let lines = counted();
+    let sizes: Vec<_> = lines.iter().map(|line| line["Requests"].as_u64()).collect();
+    assert_eq!(sizes, [Some(1), Some(3), Some(1)]);
+    let minutes: Vec<_> = lines.iter().map(|line| line["_aws"]["Timestamp"].as_i64()).collect();
+    let at = start.as_millisecond();
+    assert_eq!(minutes, [Some(at), Some(at), Some(at + 60_000)], "each in its own minute");
+    assert_eq!(lines[1]["Duration"].as_array().map(Vec::len), Some(3));
+    assert_eq!(log.messages("request completed").len(), 5);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use shared::telemetry::Metric;
+use shared::metrics::Metric;
 use tests::log::capture;
 use tests::proxy::{Fault, Proxy};
 use tests::{Answer, TestApp, event, random_ip, random_name};

@@ -19,7 +19,7 @@ use shared::config::{JwtConfig, JwtKey};
 use shared::edge::Function;
 use shared::identity::AccessTokens;
 use shared::live::Live;
-use shared::telemetry::Metric;
+use shared::metrics::Metric;
 use tests::log::capture;
 use tests::{PASSWORD, TestApp, User, event, random_ip, random_name};
 use uuid::Uuid;

@@ -1,6 +1,7 @@
 //! What may be in no log byte, looked for in every line that a test or a binary under test writes: passwords, tokens,
 //! cookies, keys, connection strings' passwords, e-mail and IP addresses, as they are and in base64, hex and URL form; and
-//! keys that docs/logging.md does not describe. Ends the process at the first find: a panic within a log call could be lost.
+//! keys that docs/logging.md does not describe, and metrics that CloudWatch would drop. Ends the process at the first find: a
+//! panic within a log call could be lost.
 //!
 //! Must never be told a secret too late: what a request brings is learnt before it is sent, what an answer brings is looked
 //! for in the lines before it too.
@@ -15,6 +16,8 @@ use http::HeaderMap;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+
+use crate::emf;
 
 /// The first bytes of a secret, by which it is found; what is shorter is no secret.
 const HEAD: usize = 8;
@@ -303,7 +306,8 @@ fn bad_keys(line: &str) -> Option<String> {
 pub fn check(lines: &str) {
     for line in lines.lines() {
         let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kind) = state.canaries.find(line).or_else(|| bad_keys(line)) {
+        let metric = || emf::wrong(line).map(|wrong| format!("a metric that CloudWatch would drop: {wrong}"));
+        if let Some(kind) = state.canaries.find(line).or_else(|| bad_keys(line)).or_else(metric) {
             end(&kind, line);
         }
         state.recent.push_back(line.to_owned());

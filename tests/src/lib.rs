@@ -13,6 +13,7 @@
 
 pub mod app;
 pub mod canary;
+pub mod emf;
 pub mod fuzz;
 pub mod log;
 pub mod misbehaving;

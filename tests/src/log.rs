@@ -8,6 +8,7 @@ use std::sync::Once;
 
 use serde_json::Value;
 use shared::config::LoggingConfig;
+use shared::metrics::Metric;
 use shared::telemetry;
 
 use crate::canary;
@@ -90,7 +91,7 @@ impl Log {
     }
 
     /// How often a metric was counted, whatever its dimension.
-    pub fn metric(&self, metric: telemetry::Metric) -> usize {
+    pub fn metric(&self, metric: Metric) -> usize {
         self.lines()
             .iter()
             .filter(|line| line.get("_aws").is_some() && line.get(metric.name()).is_some())

@@ -35,6 +35,8 @@ AWS_METRICS = {
     "AWS/ApiGateway": {"Count", "4xx", "5xx", "Latency", "IntegrationLatency"},
 }
 OWN_NAMESPACE = "FinTrackPro/${AWS::StackName}"
+# What no alarm watches, because one watches what Lambda and API Gateway say of the same; the dashboard shows it.
+DASHBOARD_ONLY = {"Requests", "Duration", "ColdStart"}
 
 
 def show(value):
@@ -318,18 +320,16 @@ def iam(expanded):
 # ---- alarms --------------------------------------------------------------------------------------------------------------
 def emitted():
     """The metrics that the code counts, each with the values of its dimension, as the code says them."""
-    source = (ROOT / "shared/src/telemetry.rs").read_text()
+    source = (ROOT / "shared/src/metrics.rs").read_text()
     arms = re.compile(r'Self::(\w+) => "(\w+)",')
     before, after = source.split("pub fn dimension(self)")
-    names, special = dict(arms.findall(before)), dict(arms.findall(after.split("pub fn count")[0]))
+    names, special = dict(arms.findall(before)), dict(arms.findall(after.split("pub fn unit")[0]))
     health = (ROOT / "functions/health/src/lib.rs").read_text()
     services = set(re.findall(r'\("(\w+)", (?:mongo|redis)\)', health))
     found = {}
-    for variant in re.search(r"pub enum Metric \{(.*?)\n\}", source, re.S)[1].split(","):
-        variant = variant.strip().rsplit("\n", 1)[-1].strip()
-        if variant:
-            dimension = special.get(variant, "Function")
-            found[names[variant]] = (dimension, services if dimension == "Service" else set(FUNCTIONS))
+    for variant in re.findall(r"^    (\w+),$", re.search(r"pub enum Metric \{(.*?)\n\}", source, re.S)[1], re.M):
+        dimension = special.get(variant, "Function")
+        found[names[variant]] = (dimension, services if dimension == "Service" else set(FUNCTIONS))
     return found
 
 
@@ -402,7 +402,7 @@ def alarms(expanded):
                 # An explicit name: in the template it is a reference, so that it cannot be misspelt.
                 if namespace == "AWS/Lambda" and dimension["Name"] == "FunctionName" and "Ref" not in dimension["Value"]:
                     problems.append(f"{name} names a function by hand")
-    problems += [f"no alarm watches {metric}" for metric in own if metric not in watched]
+    problems += [f"no alarm watches {metric}" for metric in own if metric not in watched | DASHBOARD_ONLY]
     for name, (prefix, timeout, _) in FUNCTIONS.items():
         for kind in ("Duration", "NewDuration"):
             threshold = properties(expanded, f"{prefix}{kind}Alarm").get("Threshold")
@@ -439,6 +439,11 @@ def dashboard(expanded):
                 key += [dimension["Name"], value if isinstance(value, str) else f"${{{show(value)}}}"]
             if tuple(key) not in shown:
                 problems.append(f"the dashboard does not show what {name} watches: {' '.join(key)}")
+    for metric in sorted(DASHBOARD_ONLY):
+        dimension, values = emitted()[metric]
+        for value in sorted(values):
+            if (OWN_NAMESPACE, metric, dimension, value) not in shown:
+                problems.append(f"nothing shows {metric} of {value}")
     return problems
 
 

@@ -210,6 +210,15 @@ MUTANTS = {
         )(resources),
         "the dashboard does not show what AuthThrottlesAlarm watches",
     ),
+    "the dashboard hides what no alarm watches": (
+        lambda resources: put(
+            {"Fn::Sub": resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"].replace('"ColdStart"', '"Requests"')},
+            "Dashboard",
+            "Properties",
+            "DashboardBody",
+        )(resources),
+        "nothing shows ColdStart of auth",
+    ),
     "an alarm is not in the runbook": (
         put({"Fn::Sub": "${AWS::StackName}-passwords-tried"}, "LoginFailedAlarm", "Properties", "AlarmName"),
         "docs/RUNBOOK.md has 0 rows of the alarm passwords-tried",

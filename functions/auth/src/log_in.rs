@@ -6,9 +6,9 @@ use secrecy::{ExposeSecret, SecretString};
 use shared::edge::body::Body;
 use shared::edge::respond::Answer;
 use shared::edge::{Problem, ProblemType, Scope};
+use shared::metrics::{self, Metric};
 use shared::store::sessions::Sessions;
 use shared::store::users::{Reservation, User, Users};
-use shared::telemetry::{self, Metric};
 
 use crate::fields::{Email, LogInBody};
 use crate::me::UserView;
@@ -71,7 +71,7 @@ pub(crate) async fn confirm_password(
 /// Tells the log and the metric, and refuses.
 fn wrong_credentials() -> Problem {
     tracing::warn!(message = "login failed", event = "login_failed");
-    telemetry::count(Metric::LoginFailed, FUNCTION.name);
+    metrics::count(Metric::LoginFailed, FUNCTION.name);
     Problem::new(ProblemType::InvalidCredentials)
 }
 

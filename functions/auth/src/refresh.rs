@@ -6,8 +6,8 @@ use secrecy::ExposeSecret;
 use shared::edge::body::OptionalBody;
 use shared::edge::respond::Answer;
 use shared::edge::{Problem, ProblemType, Scope};
+use shared::metrics::{self, Metric};
 use shared::store::sessions::{Rotation, Sessions};
-use shared::telemetry::{self, Metric};
 
 use crate::fields::RefreshBody;
 use crate::tokens::{RefreshToken, TokensOnlyView};
@@ -34,7 +34,7 @@ pub(crate) async fn refresh(
         Rotation::Superseded => Err(Problem::new(ProblemType::RefreshSuperseded)),
         Rotation::Reused => {
             tracing::warn!(message = "refresh token reused", event = "refresh_token_reused");
-            telemetry::count(Metric::RefreshReuse, FUNCTION.name);
+            metrics::count(Metric::RefreshReuse, FUNCTION.name);
             Err(Problem::new(ProblemType::RefreshTokenReused))
         }
         Rotation::Unknown => Err(Problem::new(ProblemType::InvalidRefreshToken)),

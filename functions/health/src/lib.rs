@@ -17,9 +17,9 @@ use shared::clock::{self, Clock};
 use shared::config::Need;
 use shared::edge::respond::Answer;
 use shared::edge::{Function, RouteInfo, Routes, Scope, layers};
+use shared::metrics::{self, Metric};
 use shared::store::Mongo;
 use shared::store::redis::Redis;
-use shared::telemetry::{self, Metric};
 use utoipa::ToSchema;
 
 pub const FUNCTION: Function = Function { name: "health", needs: &[Need::Mongo, Need::Redis] };
@@ -89,7 +89,7 @@ impl App {
         let (mongo, redis) = tokio::join!(mongo, redis);
         for (service, up) in [("mongodb", mongo), ("redis", redis)] {
             if !up {
-                telemetry::count(Metric::HealthFailure, service);
+                metrics::count(Metric::HealthFailure, service);
             }
         }
         let word = |up: bool| if up { "connected" } else { "disconnected" };

@@ -28,10 +28,11 @@ use crate::boot::{Boot, Environment};
 use crate::clock::Clock;
 use crate::identity::{self, AccessTokens, Shown};
 use crate::ids;
+use crate::metrics::{self, Metric};
 use crate::rate_limit::{RateLimiter, Verdict, client_key};
 use crate::store::Mongo;
 use crate::store::sessions::Sessions;
-use crate::telemetry::{self, Metric};
+use crate::telemetry;
 
 /// The longest that a request may take where no Lambda context says otherwise.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
@@ -166,7 +167,8 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
     let origin = request.headers().get(header::ORIGIN).cloned();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let span = edge.span(&request, &scope);
+    let is_cold = edge.environment.is_cold(edge.service);
+    let span = edge.span(&request, &scope, is_cold);
     request.extensions_mut().insert(scope.clone());
     let mut trail = Trail::default();
 
@@ -189,8 +191,8 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
     };
 
     let response = span.in_scope(|| finish(&edge, response, &scope, &trail, origin.as_ref()));
+    let duration_ms = telemetry::millis(started.elapsed());
     span.in_scope(|| {
-        let duration_ms = telemetry::millis(started.elapsed());
         let status = u64::from(response.status().as_u16());
         let user = trail.user.map(|user| user.to_string());
         tracing::info!(
@@ -202,6 +204,7 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
             user.id = user.as_deref(),
         );
     });
+    edge.environment.requests.count(edge.service, edge.clock.now_ms(), duration_ms, is_cold);
     response
 }
 
@@ -240,7 +243,7 @@ impl Edge {
     }
 
     /// Of the severest level, so that a line of any level keeps its request's ids.
-    fn span(&self, request: &Request, scope: &Scope) -> tracing::Span {
+    fn span(&self, request: &Request, scope: &Scope, is_cold: bool) -> tracing::Span {
         let context = request.lambda_context_ref();
         let gateway_id = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => context.request_id.as_deref(),
@@ -249,7 +252,7 @@ impl Edge {
         tracing::error_span!(
             "request",
             service = self.service,
-            cold_start = self.environment.is_cold(self.service),
+            cold_start = is_cold,
             function_name =
                 context.map(|c| c.env_config.function_name.as_str()).filter(|name| !name.is_empty()),
             function_request_id = context.map(|c| c.request_id.as_str()),
@@ -291,7 +294,7 @@ impl Edge {
             tokio::join!(self.limiter.check(class, &client), self.identify(request.headers(), scope));
         let retry_after = verdict.retry_after;
         if verdict.degraded {
-            telemetry::count(Metric::LimiterDegraded, self.service);
+            metrics::count(Metric::LimiterDegraded, self.service);
         }
         trail.verdict = Some(verdict);
         if let Some(seconds) = retry_after {

@@ -14,7 +14,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use shared::clock::Clock;
 use shared::edge::RouteInfo;
-use shared::telemetry::Metric;
+use shared::metrics::Metric;
 use tests::log::{Log, capture};
 use tests::proxy::{Fault, Proxy};
 use tests::requests::{self, Ready};

@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use shared::clock::Clock;
 use shared::edge::RouteInfo;
 use shared::live::Live;
-use shared::telemetry::Metric;
+use shared::metrics::Metric;
 use tests::log::{Log, capture};
 use tests::proxy::{Fault, Proxy};
 use tests::{TestApp, requests};

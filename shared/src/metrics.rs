@@ -1,0 +1,255 @@
+//! What CloudWatch counts of us, each as a line of the log in its embedded metric format (EMF), so that telling one costs no
+//! call. Must never make a metric of a user, nor of anything that is not one of a small closed set.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Map, Value, json};
+
+/// The target of metric events. They are written whatever the least level is: alarms watch them.
+pub(crate) const TARGET: &str = "metrics";
+
+/// The values that one EMF line may have of a metric.
+/// Source: Amazon CloudWatch, *Specification: Embedded metric format*.
+const VALUES_MAX: usize = 100;
+
+const MINUTE_MS: i64 = 60_000;
+
+/// A metric. Each is watched by an alarm or shown on the dashboard; a name here is a name there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// A request was answered.
+    Requests,
+    /// What an answer took, from the event to the answer.
+    Duration,
+    /// A request was the first of its execution environment.
+    ColdStart,
+    /// A request's limits were this environment's own: Redis did not answer.
+    LimiterDegraded,
+    /// A log-in was refused as wrong.
+    LoginFailed,
+    /// A refresh token came back after its rotation; its family has been ended.
+    RefreshReuse,
+    /// A database did not answer the health check in time.
+    HealthFailure,
+    /// Secrets Manager did not answer a refresh; the secrets of before are used.
+    SecretsStale,
+}
+
+impl Metric {
+    /// Every metric.
+    pub const ALL: &[Metric] = &[
+        Metric::Requests,
+        Metric::Duration,
+        Metric::ColdStart,
+        Metric::LimiterDegraded,
+        Metric::LoginFailed,
+        Metric::RefreshReuse,
+        Metric::HealthFailure,
+        Metric::SecretsStale,
+    ];
+
+    /// Its name in CloudWatch.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "Requests",
+            Self::Duration => "Duration",
+            Self::ColdStart => "ColdStart",
+            Self::LimiterDegraded => "LimiterDegraded",
+            Self::LoginFailed => "LoginFailed",
+            Self::RefreshReuse => "RefreshReuse",
+            Self::HealthFailure => "HealthFailure",
+            Self::SecretsStale => "SecretsStale",
+        }
+    }
+
+    /// The name of its one dimension: the function that tells it, or the service that it is about.
+    pub fn dimension(self) -> &'static str {
+        match self {
+            Self::HealthFailure => "Service",
+            _ => "Function",
+        }
+    }
+
+    /// Its unit, as CloudWatch calls it.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Duration => "Milliseconds",
+            _ => "Count",
+        }
+    }
+}
+
+/// Counts one. `of` is the value of the metric's dimension, one of a small closed set.
+pub fn count(metric: Metric, of: &'static str) {
+    let values = Value::from(vec![told(metric, json!(1))]).to_string();
+    tracing::info!(target: TARGET, message = "metric", dimension = metric.dimension(), of, values);
+}
+
+/// A metric and its value, as an event has it.
+fn told(metric: Metric, value: Value) -> Value {
+    json!([metric.name(), metric.unit(), value])
+}
+
+/// The members of an EMF line that make metrics of it: `_aws`, the dimension's value and each metric's. `values` is the text
+/// of an event's `values`; what is no event of this module has none.
+pub(crate) fn embedded(
+    namespace: &str,
+    at_ms: i64,
+    dimension: &str,
+    of: &str,
+    values: &str,
+) -> Option<Map<String, Value>> {
+    let values: Vec<(String, String, Value)> = serde_json::from_str(values).ok()?;
+    let metrics: Vec<Value> =
+        values.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
+    let directive = json!({"Namespace": namespace, "Dimensions": [[dimension]], "Metrics": metrics});
+    let mut members = Map::new();
+    members.insert("_aws".to_owned(), json!({"Timestamp": at_ms, "CloudWatchMetrics": [directive]}));
+    members.insert(dimension.to_owned(), of.into());
+    members.extend(values.into_iter().map(|(name, _, value)| (name, value)));
+    Some(members)
+}
+
+/// The requests of an execution environment, told by the minute: a line for each would cost more than its request's own.
+///
+/// A minute is told with its own time, by the first request of a later one, once it has as many values as a line may have,
+/// and at the end of the process. A cold start is told at once. A process that is killed takes what it has not told with it.
+#[derive(Default)]
+pub struct RequestCounts(Mutex<HashMap<&'static str, Minute>>);
+
+#[derive(Default)]
+struct Minute {
+    /// When its last request was answered, in milliseconds since the epoch.
+    at_ms: i64,
+    durations_ms: Vec<u64>,
+    is_cold: bool,
+}
+
+impl RequestCounts {
+    /// Counts an answered request of a function.
+    pub(crate) fn count(&self, function: &'static str, at_ms: i64, duration_ms: u64, is_cold: bool) {
+        let mut complete = Vec::new();
+        {
+            let mut minutes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let minute = minutes.entry(function).or_default();
+            if minute.at_ms.div_euclid(MINUTE_MS) != at_ms.div_euclid(MINUTE_MS) {
+                complete.push(std::mem::take(minute));
+            }
+            minute.at_ms = at_ms;
+            minute.durations_ms.push(duration_ms);
+            minute.is_cold |= is_cold;
+            if is_cold || minute.durations_ms.len() >= VALUES_MAX {
+                complete.push(std::mem::take(minute));
+            }
+        }
+        for minute in complete {
+            minute.tell(function);
+        }
+    }
+
+    /// Tells what was not told.
+    pub(crate) fn flush(&self) {
+        let minutes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for (function, minute) in minutes {
+            minute.tell(function);
+        }
+    }
+}
+
+impl Minute {
+    fn tell(self, function: &'static str) {
+        if self.durations_ms.is_empty() {
+            return;
+        }
+        let mut values = vec![
+            told(Metric::Requests, self.durations_ms.len().into()),
+            told(Metric::Duration, self.durations_ms.into()),
+        ];
+        if self.is_cold {
+            values.push(told(Metric::ColdStart, json!(1)));
+        }
+        let values = Value::from(values).to_string();
+        let dimension = Metric::Requests.dimension();
+        tracing::info!(target: TARGET, message = "metric", dimension, of = function, at_ms = self.at_ms, values);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::tests::logged;
+
+    #[test]
+    fn a_metric_is_a_line_in_the_embedded_format_at_every_level() {
+        for level in ["trace", "error"] {
+            let lines = logged(level, || count(Metric::LimiterDegraded, "auth"));
+            assert_eq!(lines.len(), 1, "{level}");
+            let line = &lines[0];
+            assert_eq!(
+                line["_aws"]["CloudWatchMetrics"],
+                json!([{"Namespace": "Ours", "Dimensions": [["Function"]],
+                    "Metrics": [{"Name": "LimiterDegraded", "Unit": "Count"}]}])
+            );
+            assert!(line["_aws"]["Timestamp"].is_i64());
+            assert_eq!((&line["Function"], &line["LimiterDegraded"]), (&json!("auth"), &json!(1)));
+            assert!(
+                line.get("values").is_none() && line.get("of").is_none() && line.get("dimension").is_none()
+            );
+        }
+    }
+
+    /// What is told of requests, each answered in a millisecond of its own time: what took how long, and whether it was cold.
+    fn told_of(requests: &[(i64, u64, bool)]) -> Vec<Value> {
+        let counts = RequestCounts::default();
+        logged("error", || {
+            for (at_ms, duration_ms, is_cold) in requests {
+                counts.count("auth", *at_ms, *duration_ms, *is_cold);
+            }
+        })
+    }
+
+    #[test]
+    fn a_minute_is_told_with_its_own_time_by_the_first_request_of_a_later_one() {
+        let first = [(60_000, 3, false), (119_999, 5, false)];
+        assert_eq!(told_of(&first), Vec::<Value>::new(), "it is not over");
+        let lines = told_of(&[first[0], first[1], (500_000, 7, false)]);
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0]["_aws"]["Timestamp"], 119_999);
+        assert_eq!(
+            (&lines[0]["Function"], &lines[0]["Requests"], &lines[0]["Duration"]),
+            (&json!("auth"), &json!(2), &json!([3, 5]))
+        );
+        let metrics = &lines[0]["_aws"]["CloudWatchMetrics"][0]["Metrics"];
+        let duration = json!({"Name": "Duration", "Unit": "Milliseconds"});
+        assert_eq!(*metrics, json!([{"Name": "Requests", "Unit": "Count"}, duration]));
+    }
+
+    #[test]
+    fn a_cold_start_is_told_at_once_and_once() {
+        let lines = told_of(&[(0, 9, true), (1, 2, false), (60_000, 2, false)]);
+        assert_eq!(lines.len(), 2);
+        assert_eq!((&lines[0]["ColdStart"], &lines[0]["Duration"]), (&json!(1), &json!([9])));
+        assert_eq!((lines[1].get("ColdStart"), &lines[1]["Requests"]), (None, &json!(1)));
+    }
+
+    #[test]
+    fn a_line_has_no_more_values_than_it_may_and_none_is_lost_or_told_twice() {
+        let counts = RequestCounts::default();
+        let lines = logged("error", || {
+            for at in 0..250u64 {
+                counts.count("auth", 1, at, false);
+            }
+            counts.flush();
+            counts.flush();
+        });
+        let told: Vec<u64> = lines
+            .iter()
+            .flat_map(|line| line["Duration"].as_array().unwrap())
+            .filter_map(Value::as_u64)
+            .collect();
+        assert_eq!(told, (0..250).collect::<Vec<u64>>());
+        let sizes: Vec<u64> = lines.iter().filter_map(|line| line["Requests"].as_u64()).collect();
+        assert_eq!(sizes, [100, 100, 50]);
+    }
+}
