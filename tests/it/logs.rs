@@ -329,3 +329,25 @@ async fn requests_are_counted_by_the_minute_and_the_last_ones_are_told_at_the_en
     assert_eq!(lines[1]["Duration"].as_array().map(Vec::len), Some(3));
     assert_eq!(log.messages("request completed").len(), 5);
 }
+
+#[tokio::test]
+async fn a_slow_mongodb_does_not_get_new_connections_with_every_request() {
+    let log = capture();
+    let start = jiff::Timestamp::from_second(1_800_000_000).unwrap();
+    let app = TestApp::with_clock(&[], shared::clock::Clock::manual(start)).await;
+    let user = app.register().await;
+    let proxy = Proxy::faulty(app.mongodb_address()).await.unwrap();
+    let uri = format!("mongodb://127.0.0.1:{}/?directConnection=true", proxy.port);
+    let slow = app.sibling_with(&[("MONGODB_URI", &uri), ("MONGO_OPERATION_TIMEOUT_MS", "700")]);
+    slow.get(&user, "/accounts").await.expect(200);
+    proxy.set(Fault::Trickle);
+    let replaced = || log.messages("mongodb's connections are dead; making new ones").len();
+    for seconds in [2, 3, 4] {
+        app.clock.advance_seconds(seconds);
+        slow.get(&user, "/accounts").await.expect(503);
+    }
+    assert_eq!(replaced(), 1, "one replacement within ten seconds");
+    app.clock.advance_seconds(10);
+    slow.get(&user, "/accounts").await.expect(503);
+    assert_eq!(replaced(), 2);
+}

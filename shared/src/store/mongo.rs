@@ -32,24 +32,46 @@ pub struct Mongo {
 
 struct Inner {
     config: MongoConfig,
-    client: Mutex<Option<Client>>,
-    heard: StdMutex<Option<Heard>>,
+    client: Mutex<Option<Made>>,
+    /// When MongoDB last answered.
+    heard: StdMutex<Option<Moment>>,
     /// An operation was refused for its credentials; newer ones may do.
     refused: AtomicBool,
     clock: Clock,
 }
 
-/// When MongoDB last answered, by two clocks: a frozen process may have stopped one of them.
+/// A client, and when it took the place of another, if it did.
+struct Made {
+    client: Client,
+    replaced: Option<Moment>,
+}
+
+/// An instant by two clocks: a frozen process may have stopped one of them.
 #[derive(Clone, Copy)]
-struct Heard {
+struct Moment {
     at: Instant,
     at_ms: i64,
+}
+
+impl Moment {
+    fn now(clock: &Clock) -> Self {
+        Self { at: Instant::now(), at_ms: clock.now_ms() }
+    }
+
+    /// Whether it is less than `duration` ago, by both clocks.
+    fn is_within(self, duration: Duration, clock: &Clock) -> bool {
+        let wall_ms = clock.now_ms().saturating_sub(self.at_ms);
+        self.at.elapsed() < duration && u128::from(wall_ms.unsigned_abs()) < duration.as_millis()
+    }
 }
 
 /// How long MongoDB is trusted to be there after it answered.
 const TRUSTED: Duration = Duration::from_secs(1);
 /// How long it may take to say that it still is. More than a slow network's, and less than a request has.
 const PROBE_TIME_MAX: Duration = Duration::from_millis(600);
+/// How long a client that replaced one stays. A server that is slow, not gone, must not get new connections with every
+/// request; and within this time the driver's own heartbeat finds what is dead.
+const REPLACEMENT_STAYS: Duration = Duration::from_secs(10);
 
 impl Mongo {
     pub fn new(config: &MongoConfig, clock: Clock) -> Self {
@@ -67,15 +89,18 @@ impl Mongo {
     /// with its next heartbeat only, and every request until then would wait in vain.
     async fn client(&self) -> Result<Client, StoreError> {
         let mut slot = self.inner.client.lock().await;
-        if let Some(client) = slot.as_ref() {
-            if self.heard_lately() || answers(client).await {
-                return Ok(client.clone());
+        let mut replaced = None;
+        if let Some(made) = slot.as_ref() {
+            let is_new = made.replaced.is_some_and(|at| at.is_within(REPLACEMENT_STAYS, &self.inner.clock));
+            if self.heard_lately() || is_new || answers(&made.client).await {
+                return Ok(made.client.clone());
             }
             tracing::warn!(message = "mongodb's connections are dead; making new ones");
+            replaced = Some(Moment::now(&self.inner.clock));
         }
         let client = connect(&self.inner.config).await?;
         // The old one is dropped, not shut down: its monitor ends what operations still wait on it.
-        *slot = Some(client.clone());
+        *slot = Some(Made { client: client.clone(), replaced });
         self.trust();
         Ok(client)
     }
@@ -87,16 +112,13 @@ impl Mongo {
 
     fn heard_lately(&self) -> bool {
         let heard = *self.inner.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.is_some_and(|heard| {
-            let wall_ms = self.inner.clock.now_ms().saturating_sub(heard.at_ms);
-            heard.at.elapsed() < TRUSTED && u128::from(wall_ms.unsigned_abs()) < TRUSTED.as_millis()
-        })
+        heard.is_some_and(|heard| heard.is_within(TRUSTED, &self.inner.clock))
     }
 
     /// MongoDB is there: it has just answered, or its client is new.
     fn trust(&self) {
-        let heard = Heard { at: Instant::now(), at_ms: self.inner.clock.now_ms() };
-        *self.inner.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
+        let now = Moment::now(&self.inner.clock);
+        *self.inner.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
     /// This request's view.
@@ -140,7 +162,7 @@ impl Mongo {
     pub async fn shutdown(&self) {
         // Who holds it is a request that is under way: the end of the process closes what it uses.
         let Ok(mut slot) = self.inner.client.try_lock() else { return };
-        if let Some(client) = slot.take() {
+        if let Some(Made { client, .. }) = slot.take() {
             client.shutdown().immediate(true).await;
         }
     }
