@@ -24,6 +24,10 @@ pub enum Metric {
     Duration,
     /// A request was the first of its execution environment.
     ColdStart,
+    /// A request was answered 500: a bug of ours. A database that is away is no 500.
+    ServerError,
+    /// The schedule's health check ran, whatever it found.
+    HealthCheck,
     /// A request's limits were this environment's own: Redis did not answer.
     LimiterDegraded,
     /// A log-in was refused as wrong.
@@ -42,6 +46,8 @@ impl Metric {
         Metric::Requests,
         Metric::Duration,
         Metric::ColdStart,
+        Metric::ServerError,
+        Metric::HealthCheck,
         Metric::LimiterDegraded,
         Metric::LoginFailed,
         Metric::RefreshReuse,
@@ -55,6 +61,8 @@ impl Metric {
             Self::Requests => "Requests",
             Self::Duration => "Duration",
             Self::ColdStart => "ColdStart",
+            Self::ServerError => "ServerError",
+            Self::HealthCheck => "HealthCheck",
             Self::LimiterDegraded => "LimiterDegraded",
             Self::LoginFailed => "LoginFailed",
             Self::RefreshReuse => "RefreshReuse",
@@ -63,7 +71,7 @@ impl Metric {
         }
     }
 
-    /// The name of its one dimension: the function that tells it, or the service that it is about.
+    /// The name of its first dimension: the function that tells it, or the service that it is about.
     pub fn dimension(self) -> &'static str {
         match self {
             Self::HealthFailure => "Service",
@@ -82,8 +90,20 @@ impl Metric {
 
 /// Counts one. `of` is the value of the metric's dimension, one of a small closed set.
 pub fn count(metric: Metric, of: &'static str) {
-    let values = Value::from(vec![told(metric, json!(1))]).to_string();
-    tracing::info!(target: TARGET, message = "metric", dimension = metric.dimension(), of, values);
+    tell(&[(metric.dimension(), of)], None, vec![told(metric, json!(1))]);
+}
+
+/// Counts one of a function, and the same of the version of it that runs: a new version is judged by its own.
+pub(crate) fn count_in_version(metric: Metric, function: &'static str, version: &str) {
+    tell(&[(metric.dimension(), function), ("Version", version)], None, vec![told(metric, json!(1))]);
+}
+
+/// Hands metrics to the log, which knows their namespace. `at_ms` is when they were, in milliseconds since the epoch, where
+/// it is not now.
+fn tell(dimensions: &[(&str, &str)], at_ms: Option<i64>, values: Vec<Value>) {
+    let dimensions = json!(dimensions).to_string();
+    let values = Value::from(values).to_string();
+    tracing::info!(target: TARGET, message = "metric", dimensions, at_ms, values);
 }
 
 /// A metric and its value, as an event has it.
@@ -91,22 +111,25 @@ fn told(metric: Metric, value: Value) -> Value {
     json!([metric.name(), metric.unit(), value])
 }
 
-/// The members of an EMF line that make metrics of it: `_aws`, the dimension's value and each metric's. `values` is the text
-/// of an event's `values`; what is no event of this module has none.
+/// The members of an EMF line that make metrics of it: `_aws`, each dimension's value and each metric's. `dimensions` and
+/// `values` are the texts of an event's fields; what is no event of this module has none. Where there are two dimensions, it
+/// is counted by the first alone too.
 pub(crate) fn embedded(
     namespace: &str,
     at_ms: i64,
-    dimension: &str,
-    of: &str,
+    dimensions: &str,
     values: &str,
 ) -> Option<Map<String, Value>> {
+    let dimensions: Vec<(String, Value)> = serde_json::from_str(dimensions).ok()?;
+    let names: Vec<&str> = dimensions.iter().map(|(name, _)| name.as_str()).collect();
+    let sets: Vec<&[&str]> = (1..=names.len()).filter_map(|count| names.get(..count)).collect();
     let values: Vec<(String, String, Value)> = serde_json::from_str(values).ok()?;
     let metrics: Vec<Value> =
         values.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
-    let directive = json!({"Namespace": namespace, "Dimensions": [[dimension]], "Metrics": metrics});
+    let directive = json!({"Namespace": namespace, "Dimensions": sets, "Metrics": metrics});
     let mut members = Map::new();
     members.insert("_aws".to_owned(), json!({"Timestamp": at_ms, "CloudWatchMetrics": [directive]}));
-    members.insert(dimension.to_owned(), of.into());
+    members.extend(dimensions);
     members.extend(values.into_iter().map(|(name, _, value)| (name, value)));
     Some(members)
 }
@@ -169,9 +192,7 @@ impl Minute {
         if self.is_cold {
             values.push(told(Metric::ColdStart, json!(1)));
         }
-        let values = Value::from(values).to_string();
-        let dimension = Metric::Requests.dimension();
-        tracing::info!(target: TARGET, message = "metric", dimension, of = function, at_ms = self.at_ms, values);
+        tell(&[(Metric::Requests.dimension(), function)], Some(self.at_ms), values);
     }
 }
 
@@ -193,10 +214,17 @@ mod tests {
             );
             assert!(line["_aws"]["Timestamp"].is_i64());
             assert_eq!((&line["Function"], &line["LimiterDegraded"]), (&json!("auth"), &json!(1)));
-            assert!(
-                line.get("values").is_none() && line.get("of").is_none() && line.get("dimension").is_none()
-            );
+            assert!(line.get("values").is_none() && line.get("dimensions").is_none());
         }
+    }
+
+    #[test]
+    fn what_is_counted_of_a_version_is_counted_of_its_function_too() {
+        let lines = logged("error", || count_in_version(Metric::ServerError, "auth", "7"));
+        let directive = &lines[0]["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Dimensions"], json!([["Function"], ["Function", "Version"]]));
+        assert_eq!((&lines[0]["Function"], &lines[0]["Version"]), (&json!("auth"), &json!("7")));
+        assert_eq!(lines[0]["ServerError"], 1);
     }
 
     /// What is told of requests, each answered in a millisecond of its own time: what took how long, and whether it was cold.

@@ -205,12 +205,12 @@ impl JsonVisitor {
             Some(self.pairs.swap_remove(at).1)
         };
         let at_ms = take("at_ms").and_then(|at| at.as_i64()).unwrap_or(now_ms);
-        let (Some(Value::String(dimension)), Some(Value::String(of)), Some(Value::String(values))) =
-            (take("dimension"), take("of"), take("values"))
+        let (Some(Value::String(dimensions)), Some(Value::String(values))) =
+            (take("dimensions"), take("values"))
         else {
             return;
         };
-        let members = metrics::embedded(namespace, at_ms, &dimension, &of, &values).unwrap_or_default();
+        let members = metrics::embedded(namespace, at_ms, &dimensions, &values).unwrap_or_default();
         self.pairs.extend(members.into_iter().map(|(name, value)| (name.into(), value)));
     }
 

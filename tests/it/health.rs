@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use shared::metrics::Metric;
+use tests::log::capture;
 use tests::{Answer, TestApp};
 
 /// Nothing listens there.
@@ -54,6 +56,7 @@ async fn one_database_away_is_503_and_says_which() {
 
 #[tokio::test]
 async fn the_schedules_event_is_checked_and_answered_whatever_it_finds() {
+    let log = capture();
     let app = TestApp::start().await;
     let answer = app.invoke("health", SCHEDULE).await;
     answer.expect(200);
@@ -62,6 +65,9 @@ async fn the_schedules_event_is_checked_and_answered_whatever_it_finds() {
     let answer = app.sibling_with(&[NO_REDIS]).invoke("health", SCHEDULE).await;
     answer.expect(200);
     assert_view(&answer.json, "unhealthy", "connected", "disconnected");
+    assert_eq!(log.metric(Metric::HealthCheck), 2, "both came to their end");
+    app.anonymous("GET", "/health", None).await.expect(200);
+    assert_eq!(log.metric(Metric::HealthCheck), 2, "a client's is none of the schedule's");
 }
 
 #[tokio::test]

@@ -57,6 +57,8 @@ async fn a_panic_anywhere_in_a_handler_is_a_500_logged_once_and_the_next_request
         assert!(errors[0]["location"].as_str().unwrap().contains("misbehaving.rs:"), "{path}");
         let completed = lines.iter().find(|line| line["message"] == "request completed").unwrap();
         assert_eq!(completed["http.status"], 500);
+        let counted = lines.iter().filter(|line| line.get("ServerError").is_some());
+        assert_eq!(counted.count(), 1, "{path}");
         get(&router, "well").await.expect(200);
     }
     assert!(!log.text().contains(misbehaving::TYPED));
@@ -89,5 +91,8 @@ async fn a_functions_process_logs_a_panic_as_one_line_of_json_and_lives_on() {
     let texts: Vec<_> = panics.iter().map(|line| line["panic"].as_str().unwrap()).collect();
     assert_eq!(texts, ["alone", "after it waited", "before it waits"], "{out}");
     assert!(panics[0].get("correlation_id").is_none() && panics[1]["correlation_id"].is_string());
+    let counted: Vec<_> = lines.iter().filter(|line| line.get("ServerError").is_some()).collect();
+    assert_eq!(counted.len(), 2, "the answers 500, not the panic of no request: {out}");
+    assert_eq!((&counted[0]["Function"], &counted[0]["Version"]), (&json!("misbehaving"), &json!("7")));
     assert!(!err.contains("panick"), "and not a second time on standard error: {err}");
 }

@@ -73,7 +73,7 @@ impl RuntimeApi {
         vec![
             ("AWS_LAMBDA_RUNTIME_API", self.address.to_string()),
             ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),
-            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "7".to_owned()),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512".to_owned()),
             ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{function}")),
             ("AWS_LAMBDA_LOG_STREAM_NAME", "local".to_owned()),

@@ -32,11 +32,16 @@ NO_VALUE = {"Ref": "AWS::NoValue"}
 EVERYWHERE = {("TracingPolicy", "SendTraces"), ("NetworkPolicy", "AttachToVpc"), ("NetworkPolicy", "NotFromCode")}
 AWS_METRICS = {
     "AWS/Lambda": {"Errors", "Throttles", "Duration", "ConcurrentExecutions", "Invocations"},
+    "AWS/Logs": {"IncomingBytes"},
     "AWS/ApiGateway": {"Count", "4xx", "5xx", "Latency", "IntegrationLatency"},
 }
 OWN_NAMESPACE = "FinTrackPro/${AWS::StackName}"
 # What no alarm watches, because one watches what Lambda and API Gateway say of the same; the dashboard shows it.
 DASHBOARD_ONLY = {"Requests", "Duration", "ColdStart"}
+# What is counted by the function's version too.
+BY_VERSION = {"ServerError"}
+# What watches a new version alone, and is CodeDeploy's.
+NEW = ("NewErrors", "NewDuration", "NewServerErrors")
 
 
 def show(value):
@@ -246,10 +251,10 @@ def secrets(expanded):
             problems.append(f"{name} is not made")
             continue
         generated = it["Properties"].get("GenerateSecretString", {})
-        if generated.get("GenerateStringKey") != key or generated.get("SecretStringTemplate") != "{}":
-            problems.append(f"{name} is not a flat object with {key}")
-        if generated.get("PasswordLength", 0) < 43 or not generated.get("ExcludePunctuation"):
-            problems.append(f"{name} has less than 256 bits, or characters that need escapes")
+        # To the letter: CloudFormation makes a new value of whatever changes here, and every password is wrong.
+        wanted = {"SecretStringTemplate": "{}", "GenerateStringKey": key, "PasswordLength": 64, "ExcludePunctuation": True}
+        if generated != wanted:
+            problems.append(f"{name} is generated otherwise than before, which replaces the value in use")
         if "SecretString" in it["Properties"]:
             problems.append(f"{name}'s value is written in the template")
         if it.get("DeletionPolicy") != "RetainExceptOnCreate" or it.get("UpdateReplacePolicy") != "Retain":
@@ -319,7 +324,7 @@ def iam(expanded):
 
 # ---- alarms --------------------------------------------------------------------------------------------------------------
 def emitted():
-    """The metrics that the code counts, each with the values of its dimension, as the code says them."""
+    """The metrics that the code counts, each with the values of its first dimension, as the code says them."""
     source = (ROOT / "shared/src/metrics.rs").read_text()
     arms = re.compile(r'Self::(\w+) => "(\w+)",')
     before, after = source.split("pub fn dimension(self)")
@@ -383,18 +388,18 @@ def alarms(expanded):
     own = emitted()
     watched = set()
     for name, it in of_type(expanded, "AWS::CloudWatch::Alarm").items():
-        # What watches a new version alone is CodeDeploy's.
-        deploys = any(name == f"{prefix}{kind}Alarm" for prefix, *_ in FUNCTIONS.values() for kind in ("NewErrors", "NewDuration"))
+        deploys = any(name == f"{prefix}{kind}Alarm" for prefix, *_ in FUNCTIONS.values() for kind in NEW)
         if it["Properties"].get("AlarmActions") != (None if deploys else [{"Ref": "AlarmTopic"}]):
             problems.append(f"{name} tells somebody else")
         for namespace, metric, dimensions, *_ in metrics(it["Properties"]):
             if namespace == OWN_NAMESPACE:
                 watched.add(metric)
                 of, values = own.get(metric, (None, ()))
-                for dimension in dimensions:
-                    if dimension["Name"] != of or dimension["Value"] not in values:
-                        problems.append(f"{name} watches {metric} of {show(dimension['Value'])}, which nothing counts")
-                if len(dimensions) != 1:
+                first, *more = dimensions
+                if first["Name"] != of or first["Value"] not in values:
+                    problems.append(f"{name} watches {metric} of {show(first['Value'])}, which nothing counts")
+                # Whose version it is, `deployment` looks at.
+                if more and (metric not in BY_VERSION or [dimension["Name"] for dimension in more] != ["Version"]):
                     problems.append(f"{name} watches {metric} by {len(dimensions)} dimensions")
             elif metric not in AWS_METRICS.get(namespace, ()):
                 problems.append(f"{name} watches {namespace} {metric}, which is not known to exist")
@@ -431,7 +436,7 @@ def dashboard(expanded):
                 problems.append(f"the dashboard shows {arn}, which is not there")
     for name, it in of_type(expanded, "AWS::CloudWatch::Alarm").items():
         for namespace, metric, dimensions, *_ in metrics(it["Properties"]):
-            if any(dimension["Name"] == "ExecutedVersion" for dimension in dimensions):
+            if any(dimension["Name"] in ("ExecutedVersion", "Version") for dimension in dimensions):
                 continue
             key = [namespace, metric]
             for dimension in dimensions:
@@ -516,6 +521,7 @@ def deployment(expanded):
         looked_at = [
             {"Name": {"Ref": f"{prefix}NewErrorsAlarm"}},
             {"Name": {"Ref": f"{prefix}NewDurationAlarm"}},
+            {"Name": {"Ref": f"{prefix}NewServerErrorsAlarm"}},
             {"Name": {"Fn::Sub": "${AWS::StackName}-api-server-errors"}},
         ]
         gradual = {"Fn::If": ["ShiftsGradually", {"Enabled": True, "Alarms": looked_at}, {}]}
@@ -528,9 +534,10 @@ def deployment(expanded):
             problems.append(f"{name} is not deployed as a canary by default")
         if group.get("ServiceRoleArn") != {"Fn::GetAtt": ["DeploymentRole", "Arn"]}:
             problems.append(f"{name} is deployed by another role")
-        for kind in ("NewErrors", "NewDuration"):
+        for kind in NEW:
             dimensions = properties(expanded, f"{prefix}{kind}Alarm").get("Dimensions", [])
-            if {"Name": "ExecutedVersion", "Value": {"Fn::GetAtt": [version, "Version"]}} not in dimensions:
+            dimension = "Version" if kind == "NewServerErrors" else "ExecutedVersion"
+            if {"Name": dimension, "Value": {"Fn::GetAtt": [version, "Version"]}} not in dimensions:
                 problems.append(f"{name}'s {kind} alarm does not watch the new version")
     named = properties(expanded, "ApiServerErrorsAlarm").get("AlarmName")
     if named != {"Fn::Sub": "${AWS::StackName}-api-server-errors"}:
@@ -597,8 +604,8 @@ def network(expanded):
     group = properties(expanded, "FunctionSecurityGroup")
     if group.get("SecurityGroupIngress"):
         problems.append("functions can be connected to")
-    ports = sorted((rule["FromPort"], rule["ToPort"]) for rule in group.get("SecurityGroupEgress", []))
-    if ports != [(443, 443), (6379, 6380), (27015, 27017)]:
+    ports = [(show(rule["FromPort"]), show(rule["ToPort"])) for rule in group.get("SecurityGroupEgress", [])]
+    if sorted(ports) != [("443", "443"), ("6379", "6380"), ("MongoFromPort", "MongoToPort")]:
         problems.append(f"functions may connect to the ports {ports}")
     for name in ("FunctionSecurityGroup", "NetworkPolicy"):
         if expanded["Resources"].get(name, {}).get("Condition") != "InVpc":

@@ -151,9 +151,9 @@ MUTANTS = {
         "AuthFunction writes to a log group that the template does not keep",
     ),
     "a secret goes with the stack": (drop("PepperSecret", "DeletionPolicy"), "PepperSecret goes with the stack"),
-    "a secret is short": (
-        put(16, "JwtSecret", "Properties", "GenerateSecretString", "PasswordLength"),
-        "JwtSecret has less than 256 bits",
+    "a secret in use is made anew": (
+        put(63, "PepperSecret", "Properties", "GenerateSecretString", "PasswordLength"),
+        "PepperSecret is generated otherwise than before",
     ),
     "a role may do something everywhere": (
         own_statement("AuthRole", 1, Resource="*"),
@@ -243,6 +243,13 @@ MUTANTS = {
         lambda resources: resources["AuthNewErrorsAlarm"]["Properties"]["Dimensions"].pop(),
         "auth's NewErrors alarm does not watch the new version",
     ),
+    "an alarm of a deployment watches another's version": (
+        lambda resources: put(
+            resources["AccountsNewServerErrorsAlarm"]["Properties"]["Dimensions"][1],
+            *("AuthNewServerErrorsAlarm", "Properties", "Dimensions", 1),
+        )(resources),
+        "auth's NewServerErrors alarm does not watch the new version",
+    ),
     "deployments wait for an alarm of another name": (
         put("api-errors", "ApiServerErrorsAlarm", "Properties", "AlarmName"),
         "deployments look at an alarm of a name that none has",
@@ -265,7 +272,7 @@ MUTANTS = {
     ),
     "functions may connect anywhere": (
         put([{"IpProtocol": "-1", "FromPort": 0, "ToPort": 65535}], "FunctionSecurityGroup", "Properties", "SecurityGroupEgress"),
-        "functions may connect to the ports [(0, 65535)]",
+        "functions may connect to the ports [('0', '65535')]",
     ),
     "the network is there without a VPC": (drop("FunctionSecurityGroup", "Condition"), "FunctionSecurityGroup is there without a VPC"),
 }
@@ -311,7 +318,7 @@ RUNBOOK_MUTANTS = {
     "a row of all functions is lost": ("-<function>-throttles` |", "-auth-throttles` |", "has 0 rows of the alarm transactions-throttles"),
     "a row is there twice": ("| `<stack>-health-redis` |", "| `<stack>-health-mongodb` |", "has two rows of one alarm"),
     "a row tells of no alarm": ("`<stack>-login-failed`", "`<stack>-log-in-failed`", "tells of the alarm log-in-failed"),
-    "a row does not say what to do": ("| `ringing`: which of the three? |", "| ", "does not say of customer-impact"),
+    "a row does not say what to do": ("| `ringing`: which of the four? |", "| ", "does not say of customer-impact"),
     "an output that is none": ("output DashboardUrl", "output Dashboards", "asks for the output Dashboards"),
     "a parameter that is none": ("`LoginFailedMax`", "`LoginsFailedMax`", "names LoginsFailedMax"),
     "a target that is none": ("make doctor USER=all", "make doctors USER=all", "calls make doctors"),
@@ -481,6 +488,10 @@ class Settings(unittest.TestCase):
                 allowed = [str(each) for each in definition.get("AllowedValues", [])]
                 self.assertTrue(not allowed or value in allowed, f"{environment}: {name}={value}")
                 self.assertRegex(value, definition.get("AllowedPattern", "^"))
+            # As ARCHITECTURE's budget of connections: an Atlas M10 without a fifth for people and migrations.
+            values = {name: given.get(name, definition.get("Default")) for name, definition in known.items()}
+            environments = sum(int(value) for name, value in values.items() if name.endswith("Concurrency"))
+            self.assertLess(environments * (int(values["MongoPoolSize"]) + 1), 1200, environment)
             needed = {name for name, definition in known.items() if "Default" not in definition}
             self.assertEqual(needed - set(given), set())
 

@@ -116,6 +116,7 @@ async fn answer_schedule(State(app): State<App>, request: Request, next: Next) -
     let (mut parts, _) = request.into_parts();
     let scope = Scope::from_request_parts(&mut parts, &()).await.ok();
     let view = app.check(scope.as_ref()).await;
+    metrics::count(Metric::HealthCheck, FUNCTION.name);
     tracing::info!(
         message = "health checked",
         status = view.status,

@@ -169,6 +169,7 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let is_cold = edge.environment.is_cold(edge.service);
     let span = edge.span(&request, &scope, is_cold);
+    let lambda = request.lambda_context_ref().map(|context| context.env_config.clone());
     request.extensions_mut().insert(scope.clone());
     let mut trail = Trail::default();
 
@@ -204,6 +205,9 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
             user.id = user.as_deref(),
         );
     });
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        metrics::count_in_version(Metric::ServerError, edge.service, version(lambda.as_deref()));
+    }
     edge.environment.requests.count(edge.service, edge.clock.now_ms(), duration_ms, is_cold);
     response
 }
@@ -383,6 +387,11 @@ impl Edge {
         }
         response
     }
+}
+
+/// The version of the function that runs, as Lambda numbers them.
+fn version(lambda: Option<&lambda_runtime::Config>) -> &str {
+    lambda.map(|config| config.version.as_str()).filter(|version| !version.is_empty()).unwrap_or("$LATEST")
 }
 
 /// The trace's own id of an X-Ray header, `Root=1-...;Parent=...;Sampled=1;...`.
