@@ -4,6 +4,8 @@ It adds one parameter: Release, a hash of the code, the template and the setting
 reach the unpublished version only, and no request (docs/decisions/0022-a-release-is-one.md). Must never build anything, nor
 hold a setting of its own.
 
+The region is AWS_REGION's alone, which the other commands of docs/RUNBOOK.md read too; `sam` by itself reads another variable.
+
 Usage: deploy.py [--arch] [--yes] [--at-once] <dev, staging or prod>
   --arch     says what architecture the settings want, and deploys nothing
   --yes      asks nothing, whatever the settings say: somebody approved before, as in CI
@@ -24,8 +26,8 @@ MACHINES = {"x86_64": 62, "arm64": 183}
 EXAMPLE_ACCOUNTS = ("111111111111", "222222222222", "333333333333")
 
 
-def settings(config, environment):
-    """The parameters of a deployment as samconfig.toml has them."""
+def settings(config, environment, region):
+    """The parameters of a deployment as samconfig.toml has them; what they name by ARN is in the deployment's region."""
     try:
         overrides = config[environment]["deploy"]["parameters"]["parameter_overrides"]
     except KeyError:
@@ -33,7 +35,12 @@ def settings(config, environment):
     for override in overrides:
         if any(account in override for account in EXAMPLE_ACCOUNTS):
             sys.exit(f"Error: {override.split('=')[0]} of {environment} is still the example's in samconfig.toml")
-    return dict(override.split("=", 1) for override in overrides)
+    parameters = dict(override.split("=", 1) for override in overrides)
+    for name, value in parameters.items():
+        where = f"{value}::::".split(":")[3]
+        if value.startswith("arn:") and where != region:
+            sys.exit(f"Error: {name} of {environment} is in {where or 'no region'}, and AWS_REGION is {region}")
+    return parameters
 
 
 def binaries(architecture):
@@ -63,7 +70,8 @@ def main():
     if not environments or not set(options) <= {"--arch", "--yes", "--at-once"}:
         sys.exit(__doc__)
     (environment,) = environments
-    overrides = settings(tomllib.loads(pathlib.Path("samconfig.toml").read_text()), environment)
+    region = os.environ.get("AWS_REGION") or sys.exit("Error: AWS_REGION is not set: export AWS_REGION=us-east-1, or where the stack is")
+    overrides = settings(tomllib.loads(pathlib.Path("samconfig.toml").read_text()), environment, region)
     architecture = overrides.get("Arch", "x86_64")
     if "--arch" in options:
         print(architecture)
@@ -75,7 +83,7 @@ def main():
     sam = pathlib.Path(sys.executable).with_name("sam")
     given = [f"{name}={value}" for name, value in overrides.items()]
     # The command line's parameters take the place of all that samconfig.toml has.
-    command = [str(sam), "deploy", "--config-env", environment]
+    command = [str(sam), "deploy", "--config-env", environment, "--region", region]
     command += ["--no-confirm-changeset"] if "--yes" in options else []
     command += ["--parameter-overrides", *given]
     os.environ["SAM_CLI_TELEMETRY"] = "0"

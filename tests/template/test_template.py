@@ -482,6 +482,7 @@ class Settings(unittest.TestCase):
             self.assertEqual(given["Environment"], environment)
             self.assertEqual(deploy["capabilities"], "CAPABILITY_IAM", "roles have no names of their own")
             self.assertEqual(deploy["confirm_changeset"], environment == "prod")
+            self.assertNotIn("region", deploy, "AWS_REGION says it to every command alike")
             self.assertEqual(given["DeploymentType"] == "AllAtOnce", environment == "dev")
             for name, value in given.items():
                 definition = known[name]

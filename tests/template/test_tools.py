@@ -65,7 +65,7 @@ class Tools(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertIn("and the budget is 0.05 MB", said)
 
-    def deploy(self, *arguments):
+    def deploy(self, *arguments, region="eu-central-1"):
         """The command that a deployment would be: a `sam` that says how it was called stands beside this Python."""
         beside = self.root / "bin"
         beside.mkdir(exist_ok=True)
@@ -82,6 +82,7 @@ class Tools(unittest.TestCase):
             capture_output=True,
             text=True,
             check=False,
+            env={**os.environ, "AWS_REGION": region},
         )
         return run.returncode, run.stdout, run.stderr
 
@@ -89,8 +90,9 @@ class Tools(unittest.TestCase):
         code, said, error = self.deploy("dev")
         self.assertEqual(code, 0, error)
         command = json.loads(said)
-        self.assertEqual(command[:4], ["deploy", "--config-env", "dev", "--parameter-overrides"])
-        *settings, last = command[4:]
+        self.assertEqual(command[:5], ["deploy", "--config-env", "dev", "--region", "eu-central-1"])
+        self.assertEqual(command[5], "--parameter-overrides")
+        *settings, last = command[6:]
         return settings, last.removeprefix("Release=")
 
     def test_a_deployment_is_sams_with_all_settings_and_a_release(self):
@@ -149,6 +151,28 @@ class Tools(unittest.TestCase):
         refused("has no [qa.deploy.parameters]", "qa")
         self.configure('"DbSecretArn=arn:aws:secretsmanager:us-east-1:111111111111:secret:x"')
         refused("DbSecretArn of dev is still the example's")
+
+    def test_a_deployment_goes_to_the_region_of_the_shell_and_of_every_arn_or_nowhere(self):
+        arns = {
+            "DbSecretArn": "arn:aws:secretsmanager:eu-central-1:444444444444:secret:fintrack/dev/db-AbCdEf",
+            "KmsKeyArn": "arn:aws:kms:eu-central-1:444444444444:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+            "CertificateArn": "arn:aws:acm:eu-central-1:444444444444:certificate/1234abcd-12ab-34cd-56ef-1234567890ab",
+        }
+        self.configure(", ".join(f'"{name}={arn}"' for name, arn in arns.items()))
+        self.build()
+        self.pack()
+        code, said, error = self.deploy("dev")
+        self.assertEqual(code, 0, error)
+        command = json.loads(said)
+        self.assertEqual(command[command.index("--region") + 1], "eu-central-1")
+        for environment in ("", "us-east-1"):
+            for options in ([], ["--arch"]):
+                self.assertEqual(self.deploy(*options, "dev", region=environment)[0], 1, "before anything is built, too")
+        self.assertIn("AWS_REGION is not set", self.deploy("dev", region="")[2])
+        for name, arn in arns.items():
+            self.configure(f'"{name}={arn}"')
+            said = self.deploy("dev", region="us-east-1")[2]
+            self.assertEqual(said, f"Error: {name} of dev is in eu-central-1, and AWS_REGION is us-east-1\n")
 
 
 class SamLocal(unittest.TestCase):
