@@ -36,12 +36,19 @@ VENV := .local/venv
 CHECKOV := .local/venv-checkov
 GUARD_VERSION := 3.2.1
 GUARD := .local/cfn-guard-$(GUARD_VERSION)/bin/cfn-guard
+DENY_VERSION := 0.20.2
+DENY_OWN := .local/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+TYPOS_VERSION := 1.52.0
+TYPOS_OWN := .local/typos-$(TYPOS_VERSION)/bin/typos
+# Those of make lint-tools first.
+DENY := $(or $(wildcard $(DENY_OWN)),$(shell command -v cargo-deny))
+TYPOS := $(or $(wildcard $(TYPOS_OWN)),$(shell command -v typos))
 
 need = $(if $(shell command -v $(1)),,$(error $(1) is missing: $(2)))
 rust = $(call need,cargo,install Rust with rustup and run this again) $(call need,cc,install a C compiler (Debian: apt install gcc))
 python = $(call need,python3,install it (Debian: apt install python3 python3-pip python3-venv))
 
-.PHONY: help run demo test test-faults fuzz check lint fmt docs config-check bench build deploy lambda-local invoke migrate doctor lint-template clean local
+.PHONY: help run demo test test-faults fuzz check lint lint-tools advisories fmt docs config-check bench build deploy lambda-local invoke migrate doctor lint-template clean local
 
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,8 +94,22 @@ lint: ## Format and clippy, warnings refused; cargo-deny and typos where they ar
 	@$(rust)
 	cargo fmt --all --check
 	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
-	$(if $(shell command -v cargo-deny),cargo deny --offline check bans licenses sources,@echo "cargo-deny is not installed: dependencies are not judged")
-	$(if $(shell command -v typos),typos,@echo "typos is not installed: spelling is not judged")
+	$(if $(DENY),$(DENY) --offline check bans licenses sources,@echo "cargo-deny is not installed: dependencies are not judged (make lint-tools)")
+	$(if $(TYPOS),$(TYPOS),@echo "typos is not installed: spelling is not judged (make lint-tools)")
+
+lint-tools: $(DENY_OWN) $(TYPOS_OWN) ## cargo-deny and typos, pinned, into .local for make lint
+
+# Of its own, because its answer changes while the code does not.
+advisories: $(DENY_OWN) ## What is known against a dependency: asks the advisory database
+	@$(DENY_OWN) check advisories
+
+$(DENY_OWN):
+	@$(rust)
+	@cargo install --quiet --locked --root .local/cargo-deny-$(DENY_VERSION) cargo-deny@$(DENY_VERSION)
+
+$(TYPOS_OWN):
+	@$(rust)
+	@cargo install --quiet --locked --root .local/typos-$(TYPOS_VERSION) typos-cli@$(TYPOS_VERSION)
 
 fmt: ## Format the code
 	@$(rust)

@@ -3,7 +3,9 @@
 Must never run anything of it: what GitHub makes of it is not known here.
 """
 
+import itertools
 import re
+import tomllib
 import unittest
 
 import expand
@@ -12,6 +14,10 @@ import yaml
 WORKFLOW = (expand.ROOT / ".github/workflows/ci.yml").read_text()
 MAKEFILE = (expand.ROOT / "Makefile").read_text()
 ENVIRONMENTS = ("staging", "prod")
+# Of one version, as actions are: the compiler of a release is not whatever came out last night.
+IMAGE = f"rust:{tomllib.loads((expand.ROOT / 'rust-toolchain.toml').read_text())['toolchain']['channel']}-bookworm"
+# A tag can be put on any commit, and only main was reviewed.
+ON_MAIN = "git merge-base --is-ancestor HEAD origin/main"
 # What a clean machine lacks; everything else is make's.
 PREPARES = "apt-get update && apt-get install --yes --no-install-recommends python3-pip python3-venv"
 # A commit, whose version a person can read; a tag can be moved.
@@ -31,7 +37,7 @@ def variables(makefile):
 
 def command(line, makefile):
     """What is wrong with one line of a step."""
-    if line == PREPARES:
+    if line in (PREPARES, ON_MAIN):
         return []
     words = line.split()
     if words[0] != "make":
@@ -75,6 +81,8 @@ def problems(text, makefile=MAKEFILE):
             found.append(f"{name} may do {job.get('permissions')}")
         if job.get("environment") != (name if deploys else None):
             found.append(f"{name} runs in the environment {job.get('environment')}")
+        if job.get("container") != (None if name == "release" else IMAGE):
+            found.append(f"{name} runs in {job.get('container')}, and not in {IMAGE}")
         ran[name] = [line for step in job["steps"] for line in step.get("run", "").splitlines()]
         for line in ran[name]:
             found += command(line, makefile)
@@ -93,12 +101,17 @@ def problems(text, makefile=MAKEFILE):
                 found.append(f"{name} has credentials before it has built")
         elif any(step.get("uses", "").startswith("aws-actions/") for step in job["steps"]):
             found.append(f"{name} asks AWS")
-    for target in ("lint", "lint-template", "test", "build"):
+    checkout = jobs.get("release", {}).get("steps", [{}])[0].get("with", {})
+    if ran.get("release") != [ON_MAIN] or checkout.get("fetch-depth") != 0 or jobs["release"].get("if") != ONLY_TAGS:
+        found.append("a tag beside main is deployed")
+    if "make lint-tools" not in itertools.takewhile(lambda line: line != "make lint", ran.get("lint", [])):
+        found.append("dependencies and spelling are not judged")
+    for target in ("lint", "lint-template", "test", "build", "advisories"):
         if not any(f"make {target}" in lines for name, lines in ran.items() if name not in ENVIRONMENTS):
             found.append(f"nothing runs make {target}")
     if jobs.get("staging", {}).get("if") != ONLY_TAGS or jobs.get("prod", {}).get("if") != ONLY_RELEASES:
         found.append("what is no tag is deployed")
-    if set(jobs.get("staging", {}).get("needs", [])) != {"lint", "test", "build"} or jobs.get("prod", {}).get("needs") != ["staging"]:
+    if set(jobs.get("staging", {}).get("needs", [])) != {"release", "lint", "test", "build"} or jobs.get("prod", {}).get("needs") != ["staging"]:
         found.append("a deployment waits for less than everything")
     return found
 
@@ -125,8 +138,13 @@ MUTANTS = {
     "others' code with rights": ("  pull_request:", "  pull_request_target:", "it runs on pull_request_target, push"),
     "a branch is deployed": (f"if: {ONLY_TAGS}\n", "if: github.event_name == 'push'\n", "what is no tag is deployed"),
     "a candidate is released": (f"if: {ONLY_RELEASES}\n", f"if: {ONLY_TAGS}\n", "what is no tag is deployed"),
-    "untested": ("needs: [lint, test, build]", "needs: [lint, build]", "waits for less than everything"),
-    "past staging": ("needs: [staging]", "needs: [lint, test, build]", "waits for less than everything"),
+    "untested": ("needs: [release, lint, test, build]", "needs: [release, lint, build]", "waits for less than everything"),
+    "any commit": ("needs: [release, lint, test, build]", "needs: [lint, test, build]", "waits for less than everything"),
+    "past staging": ("needs: [staging]", "needs: [release, lint, test, build]", "waits for less than everything"),
+    "main is not asked": (f"      - run: {ON_MAIN}\n", "      - run: make build\n", "a tag beside main is deployed"),
+    "main is not known": ("          fetch-depth: 0\n", "", "a tag beside main is deployed"),
+    "a moving image": (f"container: {IMAGE}", "container: rust:1-bookworm", "lint runs in rust:1-bookworm"),
+    "no linters": ("      - run: make lint-tools\n", "", "dependencies and spelling are not judged"),
     "nothing is tested": ("      - run: make test\n", "", "nothing runs make test"),
     "secrets in a cache": ("            .local/bin\n", "            .local\n", "test caches development secrets"),
     "the token stays": ("          persist-credentials: false\n", "          fetch-depth: 1\n", "leaves the token"),
