@@ -2,7 +2,8 @@
 #
 # Variables: PORT (3000), FRESH=1 (run: start empty), FN and EVENT (invoke), PROFILE (build: lambda, release or dev),
 # ARCH (build: x86_64 or arm64), USER (doctor: whom), TESTS (test: which, as cargo-nextest or cargo test filters them), PARSER
-# and SECONDS (fuzz: which folder of tests/corpus, all unless said; for how long each), ENV, YES=1 and AT_ONCE=1 (deploy).
+# and SECONDS (fuzz: which folder of tests/corpus, all unless said; for how long each), SAM_PORT (3001) and OFFLINE=1
+# (sam-local), LOAD, RATE, DURATION, USERS, BASE, ELSEWHERE and P99_MS (load), ENV, YES=1 and AT_ONCE=1 (deploy).
 
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
@@ -19,6 +20,9 @@ EVENT ?= events/$(FN).get.json
 TESTS ?=
 PARSER ?=
 SECONDS ?= 60
+SAM_PORT ?= 3001
+LOAD ?= steady
+BASE ?= http://127.0.0.1:$(PORT)
 export PORT
 
 # Variables of the command line, as FRESH=1 or RATE_LIMIT_GENERAL_MAX=1000, are in the environment of what is started.
@@ -29,11 +33,16 @@ NEXTEST := $(shell command -v cargo-nextest)
 # Of its own: another profile's link-time optimisation rebuilds every dependency. target/lambda itself is what SAM reads.
 SHIP := $(TARGET)/ship
 PROFILE_DIR := $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+# No path of this machine is in what ships: two checkouts make the same bytes. The last that fits counts.
+CARGO_FOLDER = $(or $(CARGO_HOME),$(HOME)/.cargo)
+REMAPPED = --remap-path-prefix=$(CARGO_FOLDER)=/cargo --remap-path-prefix=$(CURDIR)=/source \
+  --remap-path-prefix=$(abspath $(SHIP))=/build
 # The most that the zip of what is deployed may have (docs/performance.md).
 ZIP_BUDGET_MB := 7
 # Two, because their tools want different versions of the same libraries.
 VENV := .local/venv
 CHECKOV := .local/venv-checkov
+K6 := .local/venv-load
 GUARD_VERSION := 3.2.1
 GUARD := .local/cfn-guard-$(GUARD_VERSION)/bin/cfn-guard
 DENY_VERSION := 0.20.2
@@ -48,7 +57,7 @@ need = $(if $(shell command -v $(1)),,$(error $(1) is missing: $(2)))
 rust = $(call need,cargo,install Rust with rustup and run this again) $(call need,cc,install a C compiler (Debian: apt install gcc))
 python = $(call need,python3,install it (Debian: apt install python3 python3-pip python3-venv))
 
-.PHONY: help run demo test test-faults fuzz check lint lint-tools advisories fmt docs config-check bench build deploy lambda-local invoke migrate doctor lint-template clean local
+.PHONY: help run demo test test-faults fuzz check lint lint-tools advisories fmt docs config-check bench load build deploy lambda-local invoke sam-local sam-invoke test-sam migrate doctor lint-template clean local
 
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -126,17 +135,34 @@ bench: local ## Measure the functions of make build behind a Runtime API, into d
 	@cargo build $(LOCKED) -p tests --bin bench
 	@$(LOCAL) with-servers -- $(TARGET)/debug/bench
 
+# A server with its limits raised (docs/load.md); `login` wants the limits as they are. Only this machine, unless another is named.
+load: $(K6)/ready ## k6 against the API of BASE (LOAD=steady, step or login; RATE=100 DURATION=60s USERS=20)
+	@BASE=$(BASE) exec $(K6)/bin/k6 run --no-usage-report --quiet tests/load/$(LOAD).js
+
 build: ## target/lambda/<function>/bootstrap for provided.al2023 (PROFILE=release: quicker; ARCH=arm64: cargo-lambda)
 	@$(rust) $(python)
 	@$(if $(filter arm64,$(ARCH)),$(call need,cargo-lambda,pip install cargo-lambda==1.9.2 brings it),)
-	cargo $(if $(filter arm64,$(ARCH)),lambda )build $(LOCKED) --profile $(PROFILE) --target-dir $(SHIP) $(if $(filter arm64,$(ARCH)),--arm64 --lambda-dir $(SHIP)/arm64) $(addprefix -p ,$(FUNCTIONS))
-	@exec python3 local/package.py $(if $(filter lambda,$(PROFILE)),--budget-mb $(ZIP_BUDGET_MB)) $(if $(filter arm64,$(ARCH)),$(SHIP)/arm64,$(SHIP)/$(PROFILE_DIR)) $(FUNCTIONS)
+	RUSTFLAGS="$(strip $(RUSTFLAGS) $(REMAPPED))" cargo $(if $(filter arm64,$(ARCH)),lambda )build $(LOCKED) --profile $(PROFILE) --target-dir $(SHIP) $(if $(filter arm64,$(ARCH)),--arm64 --lambda-dir $(SHIP)/arm64) $(addprefix -p ,$(FUNCTIONS))
+	@exec python3 local/package.py $(if $(filter lambda,$(PROFILE)),--budget-mb $(ZIP_BUDGET_MB)) $(if $(filter dev,$(PROFILE)),,--without $(CURDIR) --without $(CARGO_FOLDER)) $(if $(filter arm64,$(ARCH)),$(SHIP)/arm64,$(SHIP)/$(PROFILE_DIR)) $(FUNCTIONS)
 
 lambda-local: local ## The same API over the binaries of make build, behind a local Runtime API
 	@exec $(LOCAL) lambda
 
 invoke: local ## One event to one binary of make build (FN=health EVENT=events/health.get.json)
 	@exec $(LOCAL) invoke $(FN) $(EVENT)
+
+# `sam local` in containers; where no image can be pulled, OFFLINE=1 makes a base image of this machine's own C library.
+SAM_LOCAL = $(VENV)/bin/python local/sam_local.py $(if $(OFFLINE),--offline) --run-port $(PORT)
+
+sam-local: $(VENV)/ready ## The template in containers on SAM_PORT (3001), on the databases of make run (OFFLINE=1: pull no image)
+	@exec $(SAM_LOCAL) start-api $(SAM_PORT)
+
+sam-invoke: $(VENV)/ready ## One event to one function in a container (FN, EVENT, OFFLINE=1)
+	@exec $(SAM_LOCAL) invoke $(FN) $(EVENT)
+
+test-sam: local $(VENV)/ready ## The tests of sam-local; they need a container engine, and no network
+	@$(MAKE) build PROFILE=release
+	@LOCAL=$(LOCAL) exec $(VENV)/bin/python -W ignore -m unittest discover --verbose --start-directory tests/sam
 
 migrate: local ## The indexes of MONGODB_URI, or of the databases of make run
 	@exec $(LOCAL) migrate
@@ -169,6 +195,9 @@ $(VENV)/ready: local/requirements/sam.txt
 
 $(CHECKOV)/ready: local/requirements/checkov.txt
 	$(call venv,$(CHECKOV),$<)
+
+$(K6)/ready: local/requirements/load.txt
+	$(call venv,$(K6),$<)
 
 $(GUARD):
 	@$(rust)

@@ -1,10 +1,10 @@
 """Packs the built functions: target/lambda/<function>/bootstrap, and target/lambda-zip/<function>.zip beside it.
 
 The zip is the same bytes for the same binary. A binary that needs a newer glibc than provided.al2023 has is refused:
-it would fail at its first start. So is a zip above the budget: its bytes are read at each first start. Must never build
-anything: `make build` does.
+it would fail at its first start. So is a zip above the budget: its bytes are read at each first start. So is one that
+names a folder of the machine that built it: another would build other bytes. Must never build anything: `make build` does.
 
-Usage: package.py [--budget-mb <MB>] <folder of the built binaries> <function>...
+Usage: package.py [--budget-mb <MB>] [--without <path>]... <folder of the built binaries> <function>...
 """
 
 import argparse
@@ -49,7 +49,14 @@ def write_zip(binary, path):
         archive.writestr(entry, binary.read_bytes())
 
 
-def pack(built, function, budget_mb):
+def refuse_paths(binary, function, paths):
+    content = binary.read_bytes()
+    for path in paths:
+        if path.encode() in content:
+            sys.exit(f"Error: {function} names {path}: the same source would be other bytes when built elsewhere")
+
+
+def pack(built, function, budget_mb, paths):
     binary = built / function
     if binary.is_dir():  # as cargo-lambda lays them
         binary = binary / "bootstrap"
@@ -61,6 +68,7 @@ def pack(built, function, budget_mb):
             f"Error: {function} needs glibc {needed[0]}.{needed[1]}, and provided.al2023 has "
             f"{GLIBC_MAX[0]}.{GLIBC_MAX[1]}: build on Debian 12 or older"
         )
+    refuse_paths(binary, function, paths)
     bootstrap = pathlib.Path("target/lambda") / function / "bootstrap"
     archive = pathlib.Path("target/lambda-zip") / f"{function}.zip"
     replace(bootstrap, lambda part: shutil.copy2(binary, part))
@@ -81,11 +89,12 @@ def pack(built, function, budget_mb):
 def main():
     arguments = argparse.ArgumentParser(usage=__doc__.rsplit("Usage: ", maxsplit=1)[1].strip())
     arguments.add_argument("--budget-mb", type=float)
+    arguments.add_argument("--without", action="append", default=[])
     arguments.add_argument("built", type=pathlib.Path)
     arguments.add_argument("functions", nargs="+")
     given = arguments.parse_args()
     for function in given.functions:
-        pack(given.built, function, given.budget_mb)
+        pack(given.built, function, given.budget_mb, given.without)
 
 
 main()

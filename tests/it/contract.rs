@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use local::template::Template;
 use serde_json::{Map, Value, json};
 use shared::edge::{Access, ProblemType, RouteInfo};
 use tests::openapi::{self, Row};
 use tests::{Answer, PASSWORD, TestApp, User, event, random_ip};
+
+use crate::root;
 
 /// Each operation with its row.
 fn operations() -> Vec<(RouteInfo, Row)> {
@@ -44,6 +47,27 @@ async fn the_description_has_the_operations_that_are_mounted() {
         .flat_map(|(function, routes)| routes.iter().map(move |route| (*function, route.operation)))
         .collect();
     assert_eq!(mounted, described);
+}
+
+#[test]
+fn every_route_of_the_code_takes_a_route_of_its_own_function_in_the_template() {
+    const ID: &str = "01a1b2c3-0000-7000-8000-000000000001";
+    let template = Template::read(&root().join("template.yaml")).unwrap();
+    let described = openapi::functions();
+    let mut tried = 0;
+    for (function, routes) in &described {
+        for (route, base) in routes.iter().flat_map(|route| ["/api", "/api/v1"].map(|base| (route, base))) {
+            let path = format!("{base}{}", route.path.replace("{id}", ID));
+            let taken = template.find(route.method.as_str(), &path).expect("$default takes what is left");
+            assert_eq!(taken.function, *function, "{} {path} goes to another function", route.method);
+            assert_ne!(taken.key, "$default", "{} {path} has no route of its own", route.method);
+            tried += 1;
+        }
+    }
+    assert!(tried >= 60, "{tried} routes were tried");
+    let with_code: BTreeSet<&str> = described.iter().map(|(function, _)| *function).collect();
+    let routed: BTreeSet<&str> = template.route_keys().map(|(_, function)| function).collect();
+    assert_eq!(routed, with_code, "the template routes to a function that has no route, or not to one that has");
 }
 
 /// A validator of the keywords that the document uses; a keyword that it does not know fails the test, so that nothing

@@ -1,10 +1,11 @@
-"""The two scripts that pack and deploy, as commands, on made-up binaries; and what `sam local` makes of the template."""
+"""The scripts of `local`, on made-up binaries and databases; and what `sam local` makes of the template."""
 
 import hashlib
 import json
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,9 @@ import unittest
 
 import checks
 import expand
+
+sys.path.insert(0, str(expand.ROOT / "local"))
+import sam_local
 
 X86_64, ARM64 = 62, 183
 
@@ -55,6 +59,15 @@ class Tools(unittest.TestCase):
         self.build(content=b"other code")
         self.pack()
         self.assertNotEqual(hashes[0], hashlib.sha256((self.root / "target/lambda-zip/health.zip").read_bytes()).hexdigest())
+
+    def test_a_binary_that_names_the_folder_of_its_build_is_refused(self):
+        elsewhere = ("--without", "/home/somebody/.cargo", "--without", "/home/somebody/fintrack")
+        self.build(content=b"/source/shared/src/lib.rs")
+        self.assertEqual(self.script("package.py", *elsewhere, "built", "health")[0], 0)
+        self.build(content=b"at /home/somebody/fintrack/target/version.rs")
+        code, _, said = self.script("package.py", *elsewhere, "built", "health")
+        self.assertEqual(code, 1)
+        self.assertIn("health names /home/somebody/fintrack", said)
 
     def test_a_zip_above_the_budget_is_refused(self):
         self.build(size=60_000)
@@ -173,6 +186,42 @@ class Tools(unittest.TestCase):
             self.configure(f'"{name}={arn}"')
             said = self.deploy("dev", region="us-east-1")[2]
             self.assertEqual(said, f"Error: {name} of dev is in eu-central-1, and AWS_REGION is us-east-1\n")
+
+
+class DatabasesForContainers(unittest.TestCase):
+    """What `make sam-local` makes of a connection string; the ports are opened on loopback here."""
+
+    def setUp(self):
+        self.ports = sam_local.Ports("127.0.0.1")
+
+    def test_a_database_of_this_machine_gets_a_port_of_its_own_and_is_asked_directly(self):
+        uri = self.ports.reachable("MONGODB_URI", "mongodb://user:pass@127.0.0.1:27099/?replicaSet=rs0")
+        found = re.fullmatch(r"mongodb://user:pass@127\.0\.0\.1:(\d+)/\?replicaSet=rs0&directConnection=true", uri)
+        self.assertTrue(found, uri)
+        self.assertNotEqual(found[1], "27099")
+        self.assertRegex(self.ports.reachable("REDIS_URL", "redis://localhost"), r"^redis://127\.0\.0\.1:\d+$")
+
+    def test_what_goes_in_comes_out_on_the_other_side(self):
+        with socket.create_server(("127.0.0.1", 0)) as database:
+            url = self.ports.reachable("REDIS_URL", f"redis://127.0.0.1:{database.getsockname()[1]}")
+            with socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1]))) as client:
+                accepted, _ = database.accept()
+                with accepted:
+                    client.sendall(b"PING")
+                    self.assertEqual(accepted.recv(4), b"PING")
+                    accepted.sendall(b"PONG")
+                    self.assertEqual(client.recv(4), b"PONG")
+                    accepted.shutdown(socket.SHUT_WR)
+                    self.assertEqual(client.recv(1), b"", "an end is passed on")
+
+    def test_a_database_elsewhere_is_left_as_it_is(self):
+        for uri in ("mongodb+srv://cluster.example.net/", "mongodb://a.example.net,b.example.net/?replicaSet=rs0"):
+            self.assertEqual(self.ports.reachable("MONGODB_URI", uri), uri)
+
+    def test_a_replica_set_of_this_machine_is_refused(self):
+        with self.assertRaises(SystemExit) as refused:
+            self.ports.reachable("MONGODB_URI", "mongodb://127.0.0.1:27017,127.0.0.1:27018/?replicaSet=rs0")
+        self.assertIn("names several servers of this machine", str(refused.exception))
 
 
 class SamLocal(unittest.TestCase):
