@@ -57,7 +57,7 @@ need = $(if $(shell command -v $(1)),,$(error $(1) is missing: $(2)))
 rust = $(call need,cargo,install Rust with rustup and run this again) $(call need,cc,install a C compiler (Debian: apt install gcc))
 python = $(call need,python3,install it (Debian: apt install python3 python3-pip python3-venv))
 
-.PHONY: help run demo test test-faults fuzz check lint lint-tools advisories fmt docs config-check bench load build deploy lambda-local invoke sam-local sam-invoke test-sam migrate doctor lint-template clean local
+.PHONY: help run demo test test-faults fuzz check lint lint-tools advisories fmt docs config-check bench load build deploy lambda-local invoke sam-local sam-invoke test-sam test-load migrate doctor lint-template clean local
 
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,7 +97,7 @@ test-faults: ## The whole fault suite: every fault on every route, a kill at eve
 	@$(MAKE) build PROFILE=release
 	@FAULTS=all $(LOCAL) with-servers -- cargo $(if $(NEXTEST),nextest run $(LOCKED) -p tests,test $(LOCKED) -p tests --test it -- --test-threads=1) faults:: crash::
 
-check: lint lint-template test ## What CI does
+check: lint lint-template test test-load ## What CI does, sam local apart (make test-sam)
 
 lint: ## Format and clippy, warnings refused; cargo-deny and typos where they are installed
 	@$(rust)
@@ -138,6 +138,9 @@ bench: local ## Measure the functions of make build behind a Runtime API, into d
 # A server with its limits raised (docs/load.md); `login` wants the limits as they are. Only this machine, unless another is named.
 load: $(K6)/ready ## k6 against the API of BASE (LOAD=steady, step or login; RATE=100 DURATION=60s USERS=20)
 	@BASE=$(BASE) exec $(K6)/bin/k6 run --no-usage-report --quiet tests/load/$(LOAD).js
+
+test-load: local $(K6)/ready ## The tests of the k6 scripts, against make run
+	@LOCAL=$(LOCAL) K6=$(abspath $(K6))/bin/k6 exec python3 -W ignore -m unittest discover --verbose --start-directory tests/load
 
 build: ## target/lambda/<function>/bootstrap for provided.al2023 (PROFILE=release: quicker; ARCH=arm64: cargo-lambda)
 	@$(rust) $(python)

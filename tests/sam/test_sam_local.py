@@ -5,29 +5,17 @@ Needs a container engine, and never skips: without one it fails. Must never pull
 
 import datetime
 import json
-import os
-import pathlib
-import signal
-import socket
 import subprocess
 import sys
-import threading
 import unittest
 import urllib.error
 import urllib.request
 import uuid
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+from commands import PATIENCE_S, ROOT, Process, free_port, server
+
 SAM_LOCAL = [sys.executable, str(ROOT / "local" / "sam_local.py"), "--offline"]
-LOCAL = os.environ.get("LOCAL", str(ROOT / "target" / "debug" / "local"))
-PATIENCE_S = 60
 PASSWORD = "correct horse battery staple"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def containers():
@@ -36,42 +24,12 @@ def containers():
     return set(listed.stdout.split())
 
 
-class Process:
-    """A command, and all that it says, read for as long as it runs."""
-
-    def __init__(self, command, ready, **environment):
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        self.said = []
-        self.heard = threading.Event()
-        self.reader = threading.Thread(target=self.read, args=(ready,))
-        self.reader.start()
-        if not self.heard.wait(PATIENCE_S) or ready not in "".join(self.said):
-            self.stop()
-            raise AssertionError(f"{command} was never ready: {''.join(self.said)}")
-
-    def read(self, ready):
-        for line in self.process.stdout:
-            self.said.append(line)
-            if ready in line:
-                self.heard.set()
-        self.heard.set()
-
-    def stop(self):
-        """Its exit status after SIGTERM; by then all that it said is there."""
-        self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(PATIENCE_S)
-        self.reader.join(PATIENCE_S)
-        return status
-
-
 class SamLocal(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.before = containers()
         cls.run_port, cls.port = free_port(), free_port()
-        cls.server = Process([LOCAL, "run"], "The log is also in", PORT=str(cls.run_port), FRESH="1")
+        cls.server = server(cls.run_port)
         cls.addClassCleanup(cls.server.stop)
         command = [*SAM_LOCAL, "--run-port", str(cls.run_port), "start-api", str(cls.port)]
         # All come from one address.
