@@ -67,7 +67,10 @@ fn every_route_of_the_code_takes_a_route_of_its_own_function_in_the_template() {
     assert!(tried >= 60, "{tried} routes were tried");
     let with_code: BTreeSet<&str> = described.iter().map(|(function, _)| *function).collect();
     let routed: BTreeSet<&str> = template.route_keys().map(|(_, function)| function).collect();
-    assert_eq!(routed, with_code, "the template routes to a function that has no route, or not to one that has");
+    assert_eq!(
+        routed, with_code,
+        "the template routes to a function that has no route, or not to one that has"
+    );
 }
 
 /// A validator of the keywords that the document uses; a keyword that it does not know fails the test, so that nothing
