@@ -27,7 +27,7 @@ OWN = {
 # Options that the command line adds to an operation, or has under another name.
 ADDED = {
     "subscribe": {"--notification-endpoint"},
-    "authorize-security-group-ingress": {"--protocol", "--port", "--cidr"},
+    "authorize-security-group-ingress": {"--protocol", "--port", "--cidr", "--source-group"},
     "authorize-security-group-egress": {"--protocol", "--port", "--cidr"},
 }
 
