@@ -15,8 +15,8 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 TEXT = (expand.ROOT / "local/deploy-policy.json").read_text()
 EXPANDED = expand.expand(expand.read())
-# What `sed` of docs/RUNBOOK.md puts there.
-PLACES = {"ACCOUNT", "REGION", "STACK"}
+# What `fill` of docs/RUNBOOK.md puts there, as long as it can be.
+PLACES = {"ACCOUNT": "123456789012", "REGION": "ap-northeast-1", "STACK": "fintrack-staging"}
 # What IAM takes for a role's own policies together, without white space.
 LONGEST = 10_240
 # What a handler may call for a property that this template does not set, as patterns.
@@ -72,7 +72,7 @@ def problems(policy, expanded):
             if "*" in action:
                 found.append(f"{it['Sid']} grants {action}")
         for resource in listed(it["Resource"]):
-            words = set(re.findall(r"[A-Z]{4,}", resource)) - PLACES
+            words = set(re.findall(r"[A-Z]{4,}", resource)) - set(PLACES)
             if words:
                 found.append(f"{it['Sid']} has a place that nobody fills: {', '.join(words)}")
     kinds = {it["Type"] for it in expanded["Resources"].values()}
@@ -97,8 +97,11 @@ def problems(policy, expanded):
     for action, it in granted.items():
         if re.match(r"iam:|lambda:|s3:|sns:(Create|Delete|Set)Topic", action) and it["Resource"] == "*":
             found.append(f"{action} is for every resource of the account")
-    if len(json.dumps(policy, separators=(",", ":"))) > LONGEST * 0.9:
-        found.append("it comes near to what IAM takes")
+    filled = json.dumps(policy, separators=(",", ":"))
+    for place, value in PLACES.items():
+        filled = filled.replace(place, value)
+    if len(filled) > LONGEST:
+        found.append(f"it has {len(filled)} characters, more than IAM takes")
     return found
 
 
@@ -145,7 +148,7 @@ MUTANTS = {
     "any function": (everywhere, "lambda:CreateFunction is for every resource of the account"),
     "any role to any service": (unconditional, "iam:PassRole is for whatever one likes"),
     "a place that nobody fills": (add("sns:CreateTopic", "arn:aws:sns:PLACE:ACCOUNT:STACK-*"), "nobody fills: PLACE"),
-    "too long": (add([f"s3:{'x' * 50}{n}" for n in range(200)]), "near to what IAM takes"),
+    "too long": (add([f"s3:{'x' * 50}{n}" for n in range(200)]), "more than IAM takes"),
 }
 
 
