@@ -7,7 +7,7 @@ use std::fmt::Write;
 use shared::config::{Checked, Config, Finding, Kind, NOT_YET, ReadBy, SCHEMA, Severity, Variable, redact};
 use shared::edge::Function;
 
-use crate::functions::FUNCTIONS;
+use crate::functions::{FUNCTIONS, JOBS};
 use crate::workspace::{Variables, variable};
 
 /// What a report calls the commands of a developer's machine.
@@ -21,8 +21,11 @@ pub struct Report {
 
 /// The effective configuration, redacted, and every problem of every function.
 pub fn check(variables: &Variables) -> Report {
+    // A machine without a bucket has no backups, and nothing wrong with them.
+    let jobs = if variable(variables, "BACKUP_BUCKET").is_some() { JOBS } else { &[] };
+    let all = FUNCTIONS.iter().chain(jobs);
     let checked: Vec<(Function, Checked)> =
-        FUNCTIONS.iter().map(|function| (*function, Config::check(variables, function.needs))).collect();
+        all.map(|function| (*function, Config::check(variables, function.needs))).collect();
     let mut text = String::new();
     let width = SCHEMA.iter().map(|variable| variable.name.len()).max().unwrap_or_default();
     for variable in SCHEMA {
@@ -44,11 +47,8 @@ pub fn check(variables: &Variables) -> Report {
             Severity::Serious => "Warning",
             Severity::Notice => "Notice",
         };
-        let whose = if functions.len() == FUNCTIONS.len() {
-            "every function".to_owned()
-        } else {
-            functions.join(", ")
-        };
+        let whose =
+            if functions.len() == checked.len() { "every function".to_owned() } else { functions.join(", ") };
         let _ = writeln!(text, "{word}: {finding} ({whose})");
     }
     if findings.is_empty() {
@@ -106,7 +106,9 @@ fn shown(of: &Variable, value: &str) -> String {
 /// The default, where there is one.
 fn default(of: &Variable) -> Option<String> {
     match of.kind {
-        Kind::Text { default: "" } | Kind::Secret | Kind::Keys { .. } | Kind::List { .. } => None,
+        Kind::Text { default: "" } | Kind::Secret | Kind::Keys { .. } | Kind::Bucket | Kind::List { .. } => {
+            None
+        }
         Kind::Text { default } | Kind::Choice { default, .. } | Kind::Flag { default } => {
             Some(default.to_owned())
         }
@@ -130,6 +132,7 @@ fn values(of: &Variable) -> String {
         Kind::Keys { form } => {
             format!("JSON `{form}`, keys of {} characters or more", shared::config::SECRET_LENGTH_MIN)
         }
+        Kind::Bucket => "a bucket's name".to_owned(),
         Kind::List { of } => format!("{of}, separated by commas"),
     }
 }
@@ -141,15 +144,14 @@ fn readers(of: &Variable) -> String {
         ReadBy::Local => LOCAL_RUN.to_owned(),
         ReadBy::AwsSdk => "the AWS SDK".to_owned(),
         ReadBy::With(need) => {
-            let names: Vec<&str> =
-                FUNCTIONS.iter().filter(|function| function.needs.contains(&need)).map(|f| f.name).collect();
-            match FUNCTIONS.len() - names.len() {
-                0 => "every function".to_owned(),
-                1 => {
-                    let without = FUNCTIONS.iter().find(|function| !function.needs.contains(&need));
-                    format!("every function but {}", without.map_or("", |function| function.name))
-                }
-                _ => names.join(", "),
+            let all = || FUNCTIONS.iter().chain(JOBS);
+            let (with, without): (Vec<_>, Vec<_>) = all().partition(|of| of.needs.contains(&need));
+            let names = |of: Vec<&Function>| of.iter().map(|of| of.name).collect::<Vec<_>>();
+            match names(without)[..] {
+                [] => "every function".to_owned(),
+                [one] => format!("every function but {one}"),
+                [one, other] => format!("every function but {one} and {other}"),
+                _ => names(with).join(", "),
             }
         }
     }
@@ -193,7 +195,7 @@ pub fn document() -> String {
     text.push_str(
         "\n## In AWS\n\n\
          The template sets what differs between environments; secrets come from Secrets Manager (`SECRETS_ID`): `db`\n\
-         (`MONGODB_URI`, `REDIS_URL`) for every function, `jwt` (`JWT_SECRET` or `JWT_KEYS`) for all but health, and two for auth\n\
+         (`MONGODB_URI`, `REDIS_URL`) for every function, `jwt` (`JWT_SECRET` or `JWT_KEYS`) for all but health and backup, and two for auth\n\
          alone (`JWT_REFRESH_SECRET`; `PASSWORD_PEPPER`). They are read again every `SECRETS_TTL_SECONDS`, at once when a token is\n\
          signed with a key that is not known, and with the next request after MongoDB refused the credentials, these two once a\n\
          minute at most. While Secrets Manager does not answer, what was read before is used for an hour beyond its time; after that every request is 503.\n\n\

@@ -27,6 +27,9 @@ pub const FUNCTIONS: &[shared::edge::Function] = &[
     financial_health::FUNCTION,
 ];
 
+/// The functions that nobody requests: a schedule invokes them.
+pub const JOBS: &[shared::edge::Function] = &[backup::FUNCTION];
+
 /// What all functions together need.
 pub const NEEDS: &[Need] = &[Need::Mongo, Need::Redis, Need::Jwt, Need::Auth];
 

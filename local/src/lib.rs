@@ -1,7 +1,7 @@
 //! The whole API on one machine, for people who develop it: the databases ([`servers`], fetched by [`fetch`] where the
 //! machine has none), the HTTP API that API Gateway is in AWS ([`gateway`] with the events of [`apigw`] and the routes of
 //! [`template`]), the functions in this process or as the real binaries ([`lambda`]), log files ([`logs`]), demo data
-//! ([`demo`]) and the check of every ledger ([`doctor`]); for tests also the AWS APIs ([`aws`]).
+//! ([`demo`]), the check of every ledger ([`doctor`]) and backups by hand and back ([`restore`]); for tests also the AWS APIs ([`aws`]).
 //! [`run`] puts them together.
 //!
 //! The only place that starts processes. Must never be a dependency of a function: production knows nothing of it.
@@ -18,6 +18,7 @@ pub mod gateway;
 pub mod lambda;
 pub mod logs;
 pub mod process;
+pub mod restore;
 pub mod run;
 pub mod secrets;
 pub mod servers;

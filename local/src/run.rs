@@ -1,5 +1,5 @@
 //! The commands: `run` and `lambda` serve the API, `demo` fills it, `migrate` makes the indexes, `doctor` checks what is
-//! kept, `with_servers` lends test databases to a command. Each says what it does while it does it, and stops what it started, in order.
+//! kept, `back_up` and `restore` take it out and bring it back, `with_servers` lends test databases to a command. Each says what it does while it does it, and stops what it started, in order.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
@@ -23,6 +23,7 @@ use crate::gateway::{self, Backend, Gateway, Reserved};
 use crate::lambda::{self, Lines, Pools};
 use crate::logs::LogFiles;
 use crate::process;
+use crate::restore::{self, Source};
 use crate::secrets;
 use crate::servers::{self, Purpose, Servers};
 use crate::signals::Stop;
@@ -437,6 +438,60 @@ pub async fn doctor(workspace: &Workspace, environment: &Variables, whom: &str) 
     let findings = findings?;
     say(&findings);
     Ok(if findings.differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// `backup`: what the scheduled function does, by hand.
+pub async fn back_up(workspace: &Workspace, environment: &Variables, to: &str) -> Result<ExitCode> {
+    let mut stop = Stop::listen()?;
+    let place = restore::place(to, variable(environment, "BACKUP_KMS_KEY_ID")).await?;
+    let boot = boot_of_a_database(workspace, environment)?;
+    let work = async { restore::back_up(&boot, &place).await.map_err(|error| anyhow!("{}", error.chain())) };
+    let written = stop.unless_asked(work).await;
+    boot.close(SERVICE).await;
+    let written = written?;
+    let (name, documents, bytes) = (written.name, written.documents, written.bytes);
+    say(format_args!("The backup {name} is whole: {documents} documents, {bytes} bytes"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `restore`: a backup back into an empty database; fails where the audit of what came back does.
+pub async fn restore(
+    workspace: &Workspace,
+    environment: &Variables,
+    from: &str,
+    bucket: Option<&str>,
+) -> Result<ExitCode> {
+    let mut stop = Stop::listen()?;
+    let source = Source::parse(from, bucket)?;
+    let again = variable(environment, "FRESH") == Some("1");
+    let boot = boot_of_a_database(workspace, environment)?;
+    let restored = stop.unless_asked(restore_from(workspace, &boot, &source, again)).await;
+    boot.close(SERVICE).await;
+    let findings = restored?;
+    say(&findings);
+    Ok(if findings.differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn restore_from(
+    workspace: &Workspace,
+    boot: &Boot,
+    source: &Source,
+    again: bool,
+) -> Result<doctor::Findings> {
+    let folder = match source {
+        Source::Folder(folder) => folder.clone(),
+        Source::Bucket { bucket, name } => {
+            restore::fetch(bucket, name.as_deref(), &workspace.restore(), say).await?
+        }
+    };
+    let backup = restore::check(&folder)?;
+    say("Every byte of the backup is as it was written");
+    say(restore::restore(boot, &backup, again, say).await?);
+    if matches!(source, Source::Bucket { .. }) {
+        // What users have is not left lying about.
+        remove_folder(&folder)?;
+    }
+    doctor::check(boot, &Whom::All, say).await
 }
 
 /// On `MONGODB_URI`, or on the database that runs for the port.

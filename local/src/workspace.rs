@@ -1,5 +1,5 @@
 //! Where the local run keeps things: `.local/bin` (fetched programs), `.local/run/<PORT>` (one run's data, logs and pids),
-//! `.local/test/<pid>` (a test run's), `.local/secrets.env`; the server's log is in `logs`. A file appears whole or not at all.
+//! `.local/test/<pid>` (a test run's), `.local/restore` (fetched backups), `.local/secrets.env`; the server's log is in `logs`. A file appears whole or not at all.
 //!
 //! Must never write outside `.local` and `logs`.
 
@@ -54,6 +54,10 @@ impl Workspace {
     pub fn logs(&self, port: u16) -> PathBuf {
         let logs = self.root.join("logs");
         if port == PORT { logs } else { logs.join(port.to_string()) }
+    }
+    /// Backups that are fetched; each is removed when it is restored.
+    pub fn restore(&self) -> PathBuf {
+        self.root.join(".local/restore")
     }
     pub fn tests(&self) -> PathBuf {
         self.root.join(".local/test")

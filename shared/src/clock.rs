@@ -65,6 +65,12 @@ fn system_now() -> Timestamp {
     Timestamp::now()
 }
 
+/// An instant as a name of files and folders, in UTC, to the millisecond: names in order are instants in order.
+pub fn file_name(ms: i64) -> String {
+    let at = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    at.strftime("%Y-%m-%dT%H%M%S.%3fZ").to_string()
+}
+
 /// RFC 3339 in UTC with `Z`, to the second when there are no milliseconds.
 pub fn rfc3339(ms: i64) -> String {
     Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH).to_string()

@@ -49,13 +49,32 @@ pub fn equal(a: &[u8], b: &[u8]) -> bool {
 
 /// SHA-256.
 pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
-    let mut context = digest::Context::new(&digest::SHA256);
+    let mut hash = Sha256::default();
     for part in parts {
-        context.update(part);
+        hash.update(part);
     }
-    let mut bytes = [0u8; 32];
-    bytes.copy_from_slice(context.finish().as_ref());
-    bytes
+    hash.finish()
+}
+
+/// SHA-256 of what comes in parts.
+pub struct Sha256(digest::Context);
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+}
+
+impl Sha256 {
+    pub fn update(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    pub fn finish(self) -> [u8; 32] {
+        let mut bytes = [0u8; 32];
+        bytes.copy_from_slice(self.0.finish().as_ref());
+        bytes
+    }
 }
 
 /// A 256-bit key for one purpose, derived from a master secret (HKDF-SHA-256, RFC 5869; no salt).

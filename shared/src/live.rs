@@ -29,6 +29,24 @@ pub enum StartError {
     Config(#[from] ConfigError),
 }
 
+/// Reads the secrets, if there are any, and with them the configuration.
+pub(crate) async fn read(
+    function: Function,
+    environment: &HashMap<String, String>,
+    clock: Clock,
+) -> Result<(Option<Secrets>, Boot), StartError> {
+    let secrets = Secrets::of(environment, clock.clone());
+    let mut variables = environment.clone();
+    if let Some(secrets) = &secrets {
+        variables.extend(secrets.fetch().await?);
+    }
+    let config = Config::load(&variables, function.needs)?;
+    if let Some(secrets) = &secrets {
+        secrets.use_for(config.secrets_ttl);
+    }
+    Ok((secrets, Boot::with_clock(config, clock)))
+}
+
 /// A function and the secrets that it answers with.
 pub struct Live {
     function: Function,
@@ -57,16 +75,7 @@ impl Live {
         environment: HashMap<String, String>,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let secrets = Secrets::of(&environment, clock.clone());
-        let mut variables = environment.clone();
-        if let Some(secrets) = &secrets {
-            variables.extend(secrets.fetch().await?);
-        }
-        let config = Config::load(&variables, function.needs)?;
-        if let Some(secrets) = &secrets {
-            secrets.use_for(config.secrets_ttl);
-        }
-        let boot = Boot::with_clock(config, clock);
+        let (secrets, boot) = read(function, &environment, clock).await?;
         let current = RwLock::new(Arc::new(Generation::new(boot, build)));
         Ok(Self { function, build, environment, secrets, current })
     }

@@ -38,6 +38,10 @@ pub enum Metric {
     HealthFailure,
     /// Secrets Manager did not answer a refresh; the secrets of before are used.
     SecretsStale,
+    /// A backup is whole: its manifest is written.
+    BackupCompleted,
+    /// A backup did not come to its end.
+    BackupFailed,
 }
 
 impl Metric {
@@ -53,6 +57,8 @@ impl Metric {
         Metric::RefreshReuse,
         Metric::HealthFailure,
         Metric::SecretsStale,
+        Metric::BackupCompleted,
+        Metric::BackupFailed,
     ];
 
     /// Its name in CloudWatch.
@@ -68,6 +74,8 @@ impl Metric {
             Self::RefreshReuse => "RefreshReuse",
             Self::HealthFailure => "HealthFailure",
             Self::SecretsStale => "SecretsStale",
+            Self::BackupCompleted => "BackupCompleted",
+            Self::BackupFailed => "BackupFailed",
         }
     }
 

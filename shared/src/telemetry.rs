@@ -25,7 +25,7 @@ use crate::config::{LogFormat, LoggingConfig};
 use crate::metrics;
 
 /// A duration as a line tells it, in whole milliseconds.
-pub(crate) fn millis(duration: Duration) -> u64 {
+pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -153,19 +153,25 @@ fn each_function_has_its_template_events_and_readme_row() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
+    let of = |functions: &[shared::edge::Function], name: &str| functions.iter().any(|of| of.name == name);
     for name in functions() {
+        let is_job = of(local::functions::JOBS, &name);
         for path in ["/api/", "/api/v1/"] {
-            assert!(template.contains(&format!("{path}{name}")), "template.yaml has no route {path}{name}");
-            let proxy = format!("{path}{name}/{{proxy+}}");
-            assert!(template.contains(&proxy), "template.yaml has no route {proxy}");
+            for route in [format!("{path}{name}"), format!("{path}{name}/{{proxy+}}")] {
+                let routed = template.contains(&route);
+                assert_ne!(
+                    routed, is_job,
+                    "template.yaml and the route {route}: a job has none, others have"
+                );
+            }
         }
         assert!(template.contains(&format!("target/lambda/{name}/")), "template.yaml builds no {name}");
         let prefix = format!("{name}.");
         assert!(events.iter().any(|event| event.starts_with(&prefix)), "events/ has none of {name}");
-        assert!(readme.contains(&format!("/{name}")), "README.md has no row for {name}");
+        assert!(readme.contains(&format!("`functions/{name}`")), "README.md has no row for {name}");
         assert!(makefile.contains(&format!(" {name}")), "the Makefile does not build {name}");
-        let mounted = local::functions::FUNCTIONS.iter().any(|function| function.name == name);
-        assert!(mounted, "the local run does not mount {name}");
+        let mounted = of(local::functions::FUNCTIONS, &name);
+        assert!(mounted || is_job, "the local run does not mount {name}");
         let main = read(&format!("functions/{name}/src/main.rs"));
         assert_eq!(main.lines().count(), 4, "functions/{name}/src/main.rs is its four lines");
     }

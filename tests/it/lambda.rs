@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use local::functions::FUNCTIONS;
+use local::functions::{FUNCTIONS, JOBS};
 use local::lambda::{Lines, Pools, is_answer};
 use local::process;
 use local::template::Template;
@@ -51,6 +51,8 @@ fn events() -> Vec<(String, String)> {
             (path.file_stem().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(path).unwrap())
         })
         .collect();
+    // A job answers nothing that could be compared.
+    events.retain(|(name, _)| JOBS.iter().all(|job| name.split('.').next() != Some(job.name)));
     events.sort_by_key(|(name, _)| (rank(name), name.clone()));
     events
 }
@@ -208,7 +210,7 @@ async fn a_bad_configuration_fails_init_in_one_line_that_names_every_variable_an
         ("JWT_SECRET", "value-of-jwt-secret"),
         ("PASSWORD_PEPPER", "value-of-pepper"),
     ];
-    for function in FUNCTIONS {
+    for function in FUNCTIONS.iter().chain(JOBS) {
         let mut wanted = vec!["LOG_LEVEL", "RATE_LIMIT_GENERAL_MAX"];
         for need in function.needs {
             wanted.extend(match need {
@@ -216,6 +218,7 @@ async fn a_bad_configuration_fails_init_in_one_line_that_names_every_variable_an
                 Need::Redis => &["REDIS_URL"],
                 Need::Jwt => &["JWT_SECRET"],
                 Need::Auth => &["JWT_REFRESH_SECRET", "PASSWORD_PEPPER"],
+                Need::Backup => &["BACKUP_BUCKET"],
             });
         }
         let (status, out, err) = run_to_end(function.name, BAD).await;
@@ -270,7 +273,11 @@ impl Running {
     }
 
     /// The same, where Lambda gives an invocation `timeout`.
-    async fn start_within(function: &str, variables: &HashMap<String, String>, timeout: Duration) -> Self {
+    pub(crate) async fn start_within(
+        function: &str,
+        variables: &HashMap<String, String>,
+        timeout: Duration,
+    ) -> Self {
         let api = RuntimeApi::start(timeout).await.unwrap();
         let mut command = process::command(&bootstrap(function), None);
         command.env_clear().envs(variables).envs(api.variables(function));

@@ -16,6 +16,7 @@ pub(crate) fn root() -> std::path::PathBuf {
 mod accounts;
 mod architecture;
 mod auth;
+mod backup;
 mod categories;
 mod configuration;
 mod contract;

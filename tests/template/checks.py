@@ -21,10 +21,12 @@ FUNCTIONS = {
     "transactions": ("Transactions", 15, 512),
     "financial-health": ("FinancialHealth", 10, 512),
 }
+# Those that a schedule invokes, the same.
+JOBS = {"backup": ("Backup", 900, 1769)}
 BASES = ("/api", "/api/v1")
 # API Gateway gives up at 30 s, and that cannot be raised.
 GATEWAY_MAX_MS = 30_000
-SECRET_OF_NEED = {"Mongo": ["DbSecretArn"], "Redis": [], "Jwt": ["JwtSecret"], "Auth": ["RefreshSecret", "PepperSecret"]}
+SECRET_OF_NEED = {"Mongo": ["DbSecretArn"], "Redis": [], "Jwt": ["JwtSecret"], "Auth": ["RefreshSecret", "PepperSecret"], "Backup": []}
 GENERATED = {"JwtSecret": "JWT_SECRET", "RefreshSecret": "JWT_REFRESH_SECRET", "PepperSecret": "PASSWORD_PEPPER"}
 SECRET_VARIABLES = {"MONGODB_URI", "REDIS_URL", "JWT_SECRET", "JWT_KEYS", "JWT_REFRESH_SECRET", "PASSWORD_PEPPER", "DATA_KEYS"}
 NO_VALUE = {"Ref": "AWS::NoValue"}
@@ -172,7 +174,7 @@ def needs(name):
 def functions(expanded):
     problems = []
     roles = []
-    for name, (prefix, timeout, memory) in FUNCTIONS.items():
+    for name, (prefix, timeout, memory) in {**FUNCTIONS, **JOBS}.items():
         it = properties(expanded, f"{prefix}Function")
         if not it:
             problems.append(f"{name} is no function")
@@ -225,7 +227,7 @@ def functions(expanded):
     if len(set(roles)) != len(roles):
         problems.append("two functions share a role")
     code = {it["Properties"]["FunctionName"]["Fn::Sub"].rsplit("}-")[-1] for it in of_type(expanded, "AWS::Lambda::Function").values()}
-    problems += [f"{name} is a function that is not known here" for name in code - set(FUNCTIONS) - {"smoke-test"}]
+    problems += [f"{name} is a function that is not known here" for name in code - {*FUNCTIONS, *JOBS, "smoke-test"}]
     return problems
 
 
@@ -268,8 +270,9 @@ def statement(owner, it):
     listed = it["Action"] if isinstance(it["Action"], list) else [it["Action"]]
     line = f"{owner}: {it['Effect'].lower()} {','.join(listed)}"
     if "Principal" in it:
-        return f"{line} by {show(it['Principal'].get('Service', it['Principal']))}"
-    line = f"{line} on {show(it['Resource'])}"
+        line = f"{line} by {show(it['Principal'].get('Service', it['Principal']))}"
+    if "Resource" in it:
+        line = f"{line} on {show(it['Resource'])}"
     if "Condition" in it:
         pairs = [f"{key}={show(value)}" for test in it["Condition"].values() for key, value in test.items()]
         line = f"{line} where {' '.join(pairs)}"
@@ -313,7 +316,9 @@ def iam(expanded):
     problems = expected("iam.allowed", iam_lines(expanded))
     for owner, _, it in statements(expanded):
         listed = it["Action"] if isinstance(it["Action"], list) else [it["Action"]]
-        if any("*" in action for action in listed) or "NotAction" in it or "NotResource" in it:
+        # To deny everything is no right.
+        unnamed = it["Effect"] == "Allow" and any("*" in action for action in listed)
+        if unnamed or "NotAction" in it or "NotResource" in it:
             problems.append(f"{owner} has a statement of unnamed actions: {it.get('Sid')}")
         resources = it.get("Resource", [])
         resources = resources if isinstance(resources, list) else [resources]
@@ -334,7 +339,7 @@ def emitted():
     found = {}
     for variant in re.findall(r"^    (\w+),$", re.search(r"pub enum Metric \{(.*?)\n\}", source, re.S)[1], re.M):
         dimension = special.get(variant, "Function")
-        found[names[variant]] = (dimension, services if dimension == "Service" else set(FUNCTIONS))
+        found[names[variant]] = (dimension, services if dimension == "Service" else {*FUNCTIONS, *JOBS})
     return found
 
 
@@ -445,8 +450,8 @@ def dashboard(expanded):
             if tuple(key) not in shown:
                 problems.append(f"the dashboard does not show what {name} watches: {' '.join(key)}")
     for metric in sorted(DASHBOARD_ONLY):
-        dimension, values = emitted()[metric]
-        for value in sorted(values):
+        dimension, _ = emitted()[metric]
+        for value in FUNCTIONS:
             if (OWN_NAMESPACE, metric, dimension, value) not in shown:
                 problems.append(f"nothing shows {metric} of {value}")
     return problems
@@ -558,10 +563,70 @@ def schedule(expanded):
         problems.append("the schedule invokes something else than health's alias")
     if any(target.get("RetryPolicy", {}).get("MaximumRetryAttempts") != 0 for target in targets):
         problems.append("the schedule repeats what failed")
-    asynchronous = of_type(expanded, "AWS::Lambda::EventInvokeConfig")
-    if [config["Properties"].get("MaximumRetryAttempts") for config in asynchronous.values()] != [0]:
+    asynchronous = {
+        show(config["Properties"]["FunctionName"]): config["Properties"].get("MaximumRetryAttempts")
+        for config in of_type(expanded, "AWS::Lambda::EventInvokeConfig").values()
+    }
+    if asynchronous.pop("HealthFunction", None) != 0:
         problems.append("Lambda repeats checks that failed")
+    if asynchronous != {"BackupFunction": 1}:
+        problems.append("a backup that failed is not tried once more")
     return problems
+
+
+def backup(expanded):
+    """The schedule reaches the alias, and what it writes is sealed, kept for its time, and nobody's to see."""
+    schedules = [it["Properties"] for it in of_type(expanded, "AWS::Scheduler::Schedule").values()]
+    if len(schedules) != 1:
+        return [f"there are {len(schedules)} schedules of backups"]
+    (it,) = schedules
+    target = it.get("Target", {})
+    wanted = {
+        "the schedule is not BackupSchedule, in UTC": (it.get("ScheduleExpression"), it.get("ScheduleExpressionTimezone"))
+        == ({"Ref": "BackupSchedule"}, "UTC"),
+        "the schedule of backups is off": it.get("State") == "ENABLED",
+        "the schedule invokes something else than backup's alias": target.get("Arn") == {"Ref": alias(expanded, "Backup")},
+        "the schedule invokes backup as somebody else": target.get("RoleArn") == {"Fn::GetAtt": ["BackupScheduleRole", "Arn"]},
+        "the schedule repeats what Lambda repeats": target.get("RetryPolicy", {}).get("MaximumRetryAttempts") == 0,
+    }
+    moves = expanded["Resources"].get(alias(expanded, "Backup"), {})
+    wanted["backup has no alias, or one that waits for requests"] = bool(moves) and "UpdatePolicy" not in moves
+    variables = properties(expanded, "BackupFunction").get("Environment", {}).get("Variables", {})
+    wanted["backup does not write to the bucket"] = variables.get("BACKUP_BUCKET") == {
+        "Fn::If": ["IsLocal", "", {"Ref": "BackupBucket"}]
+    }
+    key = {"Fn::If": ["HasKey", {"Ref": "KmsKeyArn"}, NO_VALUE]}
+    wanted["backup does not take the key"] = variables.get("BACKUP_KMS_KEY_ID") == key
+    bucket, inside = expanded["Resources"].get("BackupBucket", {}), properties(expanded, "BackupBucket")
+    kept = (bucket.get("DeletionPolicy"), bucket.get("UpdateReplacePolicy"))
+    wanted["the backups go with the stack"] = kept == ("RetainExceptOnCreate", "Retain")
+    wanted["a backup can be overwritten"] = inside.get("VersioningConfiguration") == {"Status": "Enabled"}
+    wanted["another account can own a backup"] = inside.get("OwnershipControls") == {
+        "Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    }
+    blocks = inside.get("PublicAccessBlockConfiguration", {})
+    wanted["a backup can be public"] = len(blocks) == 4 and all(value is True for value in blocks.values())
+    sealed = inside.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", [{}])[0]
+    wanted["a backup is not sealed with the key"] = sealed.get("ServerSideEncryptionByDefault") == {
+        "SSEAlgorithm": "aws:kms",
+        "KMSMasterKeyID": key,
+    }
+    rules = {rule["Id"]: rule for rule in inside.get("LifecycleConfiguration", {}).get("Rules", [])}
+    retention = rules.get("retention", {})
+    wanted["backups are kept for another time"] = (
+        retention.get("ExpirationInDays") == {"Ref": "BackupRetentionDays"}
+        and retention.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays", 0) > 0
+    )
+    broken_off = rules.get("what-was-broken-off", {}).get("AbortIncompleteMultipartUpload", {})
+    wanted["what was broken off is kept"] = broken_off.get("DaysAfterInitiation") == 1
+    wanted["a rule of the bucket is off"] = all(rule.get("Status") == "Enabled" for rule in rules.values())
+    denied = properties(expanded, "BackupBucketPolicy").get("PolicyDocument", {}).get("Statement", [])
+    conditions = [it["Condition"] for it in denied if it["Effect"] == "Deny" and it["Action"] == "s3:*"]
+    wanted["a backup can be read in the clear"] = conditions == [
+        {"Bool": {"aws:SecureTransport": "false"}},
+        {"NumericLessThan": {"s3:TlsVersion": "1.2"}},
+    ]
+    return [problem for problem, held in wanted.items() if not held]
 
 
 # ---- the whole -----------------------------------------------------------------------------------------------------------
@@ -628,6 +693,7 @@ ALL = (
     runbook,
     deployment,
     schedule,
+    backup,
     cycles,
     network,
 )

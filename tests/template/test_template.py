@@ -274,6 +274,61 @@ MUTANTS = {
         put([{"IpProtocol": "-1", "FromPort": 0, "ToPort": 65535}], "FunctionSecurityGroup", "Properties", "SecurityGroupEgress"),
         "functions may connect to the ports [('0', '65535')]",
     ),
+    "a backup is scheduled by hand": (
+        drop("BackupFunction", "Properties", "Events", "Scheduled"),
+        "there are 0 schedules of backups",
+    ),
+    "the schedule of backups is off": (
+        put("DISABLED", "BackupFunction", "Properties", "Events", "Scheduled", "Properties", "State"),
+        "the schedule of backups is off",
+    ),
+    "the backup waits for a canary": (
+        drop("BackupFunction", "Properties", "DeploymentPreference"),
+        "backup has no alias, or one that waits for requests",
+    ),
+    "a backup is not tried again": (
+        put(0, "BackupFunction", "Properties", "EventInvokeConfig", "MaximumRetryAttempts"),
+        "a backup that failed is not tried once more",
+    ),
+    "a backup goes elsewhere": (
+        put("another", "BackupFunction", "Properties", "Environment", "Variables", "BACKUP_BUCKET"),
+        "backup does not write to the bucket",
+    ),
+    "backups take the bucket's own key": (
+        drop("BackupFunction", "Properties", "Environment", "Variables", "BACKUP_KMS_KEY_ID"),
+        "backup does not take the key",
+    ),
+    "the backups go with the stack": (drop("BackupBucket", "DeletionPolicy"), "the backups go with the stack"),
+    "a backup can be overwritten": (
+        drop("BackupBucket", "Properties", "VersioningConfiguration"),
+        "a backup can be overwritten",
+    ),
+    "a backup can be another account's": (
+        drop("BackupBucket", "Properties", "OwnershipControls"),
+        "another account can own a backup",
+    ),
+    "a backup can be public": (
+        put(False, "BackupBucket", "Properties", "PublicAccessBlockConfiguration", "BlockPublicPolicy"),
+        "a backup can be public",
+    ),
+    "a backup is not sealed": (drop("BackupBucket", "Properties", "BucketEncryption"), "a backup is not sealed with the key"),
+    "backups are kept for ever": (
+        lambda resources: resources["BackupBucket"]["Properties"]["LifecycleConfiguration"]["Rules"].pop(0),
+        "backups are kept for another time",
+    ),
+    "what was broken off is kept": (
+        lambda resources: resources["BackupBucket"]["Properties"]["LifecycleConfiguration"]["Rules"].pop(1),
+        "what was broken off is kept",
+    ),
+    "a backup can be read in the clear": (drop("BackupBucketPolicy"), "a backup can be read in the clear"),
+    "the backup may delete": (
+        own_statement("BackupRole", 2, Action=["s3:PutObject", "s3:DeleteObject"]),
+        "iam.allowed has no line: BackupRole: allow s3:PutObject,s3:DeleteObject",
+    ),
+    "the backup reads a secret that it does not need": (
+        own_statement("BackupRole", 1, Resource=[{"Ref": "DbSecretArn"}, {"Ref": "PepperSecret"}]),
+        "iam.allowed has no line: BackupRole: allow secretsmanager:GetSecretValue on DbSecretArn,PepperSecret",
+    ),
     "the network is there without a VPC": (drop("FunctionSecurityGroup", "Condition"), "FunctionSecurityGroup is there without a VPC"),
 }
 # Every alarm, every role and every secret, dropped one by one.
@@ -344,14 +399,14 @@ class Releases(unittest.TestCase):
     def test_a_new_release_publishes_every_function_and_the_same_one_none(self):
         first, second = "a" * 64, "b" * 64
         self.assertEqual(versions(Release=first), versions(Release=first))
-        self.assertEqual(len(versions(Release=first) | versions(Release=second)), 2 * len(checks.FUNCTIONS))
+        self.assertEqual(len(versions(Release=first) | versions(Release=second)), 2 * len({**checks.FUNCTIONS, **checks.JOBS}))
 
     def test_a_setting_alone_would_publish_nothing_which_is_why_there_is_a_release(self):
         self.assertEqual(versions(LogLevel="DEBUG"), versions(LogLevel="WARN"))
 
     def test_code_alone_publishes_without_a_release_too(self):
         old, new = (set(expand.expand(TEMPLATE, code=code)["Resources"]) for code in ("1", "2"))
-        self.assertEqual(len(new - old), len(checks.FUNCTIONS))
+        self.assertEqual(len(new - old), len({**checks.FUNCTIONS, **checks.JOBS}))
 
     def test_a_mend_while_alarms_ring_goes_out_at_once(self):
         expanded = expand.expand(TEMPLATE, {"DeploymentType": "AllAtOnce"})

@@ -23,6 +23,8 @@ pub enum Need {
     Jwt,
     /// `JWT_REFRESH_SECRET` and `PASSWORD_PEPPER`: issues tokens, checks passwords.
     Auth,
+    /// `BACKUP_BUCKET`: writes backups.
+    Backup,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +90,14 @@ pub struct RedisConfig {
     pub response_timeout: Duration,
 }
 
+/// Where backups go.
+#[derive(Clone, Debug)]
+pub struct BackupConfig {
+    pub bucket: String,
+    /// The key that seals them; absent: the bucket's own default.
+    pub kms_key_id: Option<String>,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub struct LimitsConfig {
     pub window: Duration,
@@ -124,6 +134,7 @@ pub struct Config {
     pub auth: Option<AuthConfig>,
     pub mongo: Option<MongoConfig>,
     pub redis: Option<RedisConfig>,
+    pub backup: Option<BackupConfig>,
     pub cors_origins: Vec<String>,
     pub limits: LimitsConfig,
     pub deadline_margin: Duration,
@@ -273,7 +284,7 @@ mod tests {
     use super::*;
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
-    const ALL: &[Need] = &[Need::Mongo, Need::Redis, Need::Jwt, Need::Auth];
+    const ALL: &[Need] = &[Need::Mongo, Need::Redis, Need::Jwt, Need::Auth, Need::Backup];
 
     fn load(pairs: &[(&str, &str)], needs: &[Need]) -> Result<Config, ConfigError> {
         let map = pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
@@ -289,6 +300,7 @@ mod tests {
                 ("MONGODB_URI", "postgres://u:hunter2@h"),
                 ("RATE_LIMIT_AUTH_MAX", "hunter2"),
                 ("SECURE_COOKIES", "false"),
+                ("BACKUP_BUCKET", "hunter2/"),
             ],
             ALL,
         ) else {
@@ -303,6 +315,7 @@ mod tests {
             "REDIS_URL",
             "RATE_LIMIT_AUTH_MAX",
             "SECURE_COOKIES",
+            "BACKUP_BUCKET",
         ] {
             assert!(text.contains(name), "{name} is missing in: {text}");
         }
@@ -332,6 +345,7 @@ mod tests {
         ("PASSWORD_PEPPER", "a-third-0123456789abcdef0123456789"),
         ("MONGODB_URI", "mongodb+srv://user:word@cluster.example.net/?retryWrites=true"),
         ("REDIS_URL", "rediss://:word@cache.example.net:6380/0"),
+        ("BACKUP_BUCKET", "fintrack-backups"),
     ];
 
     /// What production says of the good set with one variable changed.
@@ -396,6 +410,18 @@ mod tests {
         }
         let shared = findings_with("PASSWORD_PEPPER", SECRET);
         assert_eq!(shared, ["PASSWORD_PEPPER must not be the same as JWT_SECRET"]);
+    }
+
+    #[test]
+    fn a_backup_needs_a_bucket_that_can_be_one() {
+        let said = ["BACKUP_BUCKET must be the name of an S3 bucket"];
+        for bad in ["s3://fintrack", "Fintrack", "fi", "-fintrack", "fintrack.", "a_b_c", &"a".repeat(64)] {
+            assert_eq!(findings_with("BACKUP_BUCKET", bad), said, "{bad}");
+        }
+        assert_eq!(findings_with("BACKUP_BUCKET", " "), ["BACKUP_BUCKET is required"]);
+        assert_eq!(findings_with("BACKUP_BUCKET", "a.b-3"), Vec::<String>::new());
+        let error = load(&[], &[Need::Backup]).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("BACKUP_BUCKET is required"), "there is no safe default: {error}");
     }
 
     #[test]

@@ -12,8 +12,8 @@ use crate::store::uri;
 
 use super::schema::{FIELDS, Kind, NOT_YET, Raw, SECRET_LENGTH_MIN, Variable};
 use super::{
-    AppEnv, AuthConfig, Checked, Config, Finding, JwtConfig, JwtKey, LimitsConfig, LogFormat, LoggingConfig,
-    MongoConfig, Need, RedisConfig, Severity,
+    AppEnv, AuthConfig, BackupConfig, Checked, Config, Finding, JwtConfig, JwtKey, LimitsConfig, LogFormat,
+    LoggingConfig, MongoConfig, Need, RedisConfig, Severity,
 };
 
 pub(super) fn check(variables: &HashMap<String, String>, needs: &[Need]) -> Checked {
@@ -174,6 +174,7 @@ fn config(reader: &mut Reader, raw: &Raw, needs: &[Need]) -> Config {
         auth: needed(Need::Auth).then(|| auth(reader, raw)),
         mongo: needed(Need::Mongo).then(|| mongo(reader, raw)),
         redis: needed(Need::Redis).then(|| redis(reader, raw)),
+        backup: needed(Need::Backup).then(|| backup(reader, raw)),
         cors_origins: cors_origins(reader, raw),
         limits: limits(reader, raw),
         deadline_margin: reader.millis(&FIELDS.request_deadline_margin_ms, &raw.request_deadline_margin_ms),
@@ -364,6 +365,15 @@ fn redis(reader: &mut Reader, raw: &Raw) -> RedisConfig {
         connect_timeout: reader.millis(&FIELDS.redis_connect_timeout_ms, &raw.redis_connect_timeout_ms),
         response_timeout: reader.millis(&FIELDS.redis_response_timeout_ms, &raw.redis_response_timeout_ms),
     }
+}
+
+fn backup(reader: &mut Reader, raw: &Raw) -> BackupConfig {
+    let bucket = reader.judged(&FIELDS.backup_bucket, raw.backup_bucket.as_deref(), Severity::Fatal);
+    let bucket = bucket.unwrap_or_default().to_owned();
+    if raw.backup_bucket.is_none() {
+        reader.note(&FIELDS.backup_bucket, Severity::Fatal, "is required");
+    }
+    BackupConfig { bucket, kms_key_id: raw.backup_kms_key_id.clone() }
 }
 
 fn cors_origins(reader: &mut Reader, raw: &Raw) -> Vec<String> {

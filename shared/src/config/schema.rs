@@ -42,6 +42,8 @@ pub enum Kind {
     Keys {
         form: &'static str,
     },
+    /// The name of an S3 bucket. No default.
+    Bucket,
     /// Words separated by commas; none by default.
     List {
         of: &'static str,
@@ -62,9 +64,19 @@ impl Kind {
             Self::Flag { .. } => {
                 (!matches!(text, "true" | "false")).then(|| "must be true or false".to_owned())
             }
+            Self::Bucket => (!is_bucket(text)).then(|| "must be the name of an S3 bucket".to_owned()),
             _ => None,
         }
     }
+}
+
+/// 3 to 63 small letters, digits, hyphens and dots, letters or digits at both ends.
+fn is_bucket(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let ends = text.bytes().next().zip(text.bytes().next_back());
+    (3..=63).contains(&text.len())
+        && text.bytes().all(|byte| plain(byte) || b"-.".contains(&byte))
+        && ends.is_some_and(|(first, last)| plain(first) && plain(last))
 }
 
 fn one_of(words: &[&str]) -> String {
@@ -104,7 +116,7 @@ pub struct Variable {
 
 const fn variable(name: &'static str, read_by: ReadBy, kind: Kind, about: &'static str) -> Variable {
     let secret = matches!(kind, Kind::Secret | Kind::Keys { .. });
-    let required = matches!(kind, Kind::Secret | Kind::Url { .. });
+    let required = matches!(kind, Kind::Secret | Kind::Url { .. } | Kind::Bucket);
     Variable { name, alias: None, kind, read_by, required, secret, about }
 }
 
@@ -252,6 +264,11 @@ schema! {
     default_currency: "DEFAULT_CURRENCY", With(Need::Auth), text("USD"),
         "The currency (ISO 4217) of a user who registers without one.";
 
+    backup_bucket: "BACKUP_BUCKET", With(Need::Backup), Kind::Bucket,
+        "The S3 bucket of the backups.";
+    backup_kms_key_id: "BACKUP_KMS_KEY_ID", With(Need::Backup), text(""),
+        "The KMS key that seals a backup, by id or ARN. Unset: the bucket's own default.", optional;
+
     port: "PORT", Local, number(3_000, 1, 65_535, "port"), "Where `make run` listens.";
     fresh: "FRESH", Local, Kind::Choice { default: "0", words: &["0", "1"] },
         "`FRESH=1 make run` begins with empty databases.";
@@ -271,6 +288,4 @@ pub const NOT_YET: &[&str] = &[
     "MAIL_FROM",
     "SMTP_URL",
     "FRONTEND_URL",
-    "BACKUP_BUCKET",
-    "BACKUP_KMS_KEY_ID",
 ];

@@ -24,12 +24,23 @@ fn all() -> Vec<(&'static str, IndexModel)> {
     indexes
 }
 
-/// Creates collections and indexes that are missing, and finishes erasures that were cut off. Safe to repeat.
+/// What making the indexes of a database may take that is small, or has them already.
+const TIME: Duration = Duration::from_secs(60);
+
+/// Creates collections and indexes that are missing, and finishes erasures that were cut off, within 60 s. Safe to repeat.
 ///
 /// # Errors
 /// MongoDB that is away, or is no replica set (a standalone server has no transactions).
 pub async fn migrate(mongo: &Mongo) -> Result<(), StoreError> {
-    let store = mongo.for_duration(Duration::from_secs(60));
+    migrate_within(mongo, TIME).await
+}
+
+/// The same for a database that is full and has no index yet.
+///
+/// # Errors
+/// The same.
+pub async fn migrate_within(mongo: &Mongo, time: Duration) -> Result<(), StoreError> {
+    let store = mongo.for_duration(time);
     let work = store.clone();
     store
         .run(async move {

@@ -20,6 +20,7 @@ pub mod totals;
 pub mod transactions;
 pub(crate) mod uri;
 pub mod users;
+pub mod whole;
 mod write;
 
 pub use mongo::{Mongo, Store};

@@ -12,6 +12,7 @@ const CANARY: &str = "q7x9canary";
 const NEEDS: &[&[Need]] = &[
     &[],
     &[Need::Mongo, Need::Redis],
+    &[Need::Mongo, Need::Backup],
     &[Need::Mongo, Need::Redis, Need::Jwt],
     &[Need::Mongo, Need::Redis, Need::Jwt, Need::Auth],
 ];
