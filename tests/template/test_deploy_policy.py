@@ -25,6 +25,11 @@ UNUSED = (
     r"iam:(Put|Delete)RolePermissionsBoundary",
     r"(elasticfilesystem|s3files|firehose):.*",
     r"s3:REST.PUT.OBJECT",
+    r"s3tables:.*|s3:(Create|Update|Delete)BucketMetadata.*",
+    r"s3:(Put|Delete).*(Replication|Website|C(ors|ORS)|Notification|Logging|Accelerate|Analytics|Metrics|Inventory).*",
+    r"s3:(Put|Delete).*(IntelligentTiering|ObjectLock|Acl|Abac).*",
+    # A deployment makes the bucket of backups, and neither reads nor deletes one.
+    r"s3:DeleteObject",
     r"kms:(CreateGrant|Encrypt)",  # a function's own key
     r"lambda:(GetCodeSigningConfig|(Put|Delete)FunctionCodeSigningConfig)",
     r"lambda:(Put|Delete)ProvisionedConcurrencyConfig",
@@ -128,7 +133,7 @@ def resource_of(kind):
 
 
 def everywhere(policy, _):
-    policy["Statement"][2]["Resource"] = "*"
+    next(it for it in policy["Statement"] if it["Sid"] == "Functions")["Resource"] = "*"
 
 
 def unconditional(policy, _):
@@ -142,6 +147,7 @@ MUTANTS = {
     "roles are not passed": (without("iam:PassRole"), "wants iam:PassRole"),
     "a new kind of resource": (resource_of("AWS::DynamoDB::Table"), "AWS::DynamoDB::Table wants dynamodb:CreateTable"),
     "a new secret": (resource_of("AWS::SecretsManager::Secret"), "the secret Added may not be made"),
+    "a backup is deleted": (add("s3:DeleteObject", "arn:aws:s3:::STACK-backupbucket-*"), "s3:DeleteObject is granted, and is of no use"),
     "a right of no use": (add("lambda:InvokeFunction", "arn:aws:lambda:REGION:ACCOUNT:function:STACK-*"), "nothing calls lambda:InvokeFunction"),
     "secrets are read": (add("secretsmanager:GetSecretValue"), "secretsmanager:GetSecretValue is granted, and is of no use"),
     "all of a service": (add("iam:*"), "Added grants iam:*"),

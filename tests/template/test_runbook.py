@@ -15,8 +15,8 @@ import expand
 DOCUMENTS = ("docs/RUNBOOK.md", "docs/slo.md")
 SESSION = botocore.session.get_session()
 # What a person calls a service, where the models say otherwise.
-SERVICES = {"deploy": "codedeploy"}
-GLOBAL = {"--output", "--query", "--region", "--profile", "--no-cli-pager", "--endpoint-url"}
+SERVICES = {"deploy": "codedeploy", "s3api": "s3"}
+GLOBAL = {"--cli-read-timeout", "--output", "--query", "--region", "--profile", "--no-cli-pager", "--endpoint-url"}
 # The command line's own, which are no operation of a service.
 OWN = {
     ("configure", "export-credentials"): {"--format", "--profile"},
