@@ -109,9 +109,11 @@ fn default(of: &Variable) -> Option<String> {
         Kind::Text { default: "" } | Kind::Secret | Kind::Keys { .. } | Kind::Bucket | Kind::List { .. } => {
             None
         }
-        Kind::Text { default } | Kind::Choice { default, .. } | Kind::Flag { default } => {
-            Some(default.to_owned())
-        }
+        Kind::Endpoint | Kind::Headers | Kind::Dsn => None,
+        Kind::Text { default }
+        | Kind::Choice { default, .. }
+        | Kind::Flag { default }
+        | Kind::Share { default } => Some(default.to_owned()),
         Kind::Number { default, .. } => Some(default.to_string()),
         Kind::Url { development, .. } => Some(format!("{development} outside production")),
     }
@@ -134,6 +136,10 @@ fn values(of: &Variable) -> String {
         }
         Kind::Bucket => "a bucket's name".to_owned(),
         Kind::List { of } => format!("{of}, separated by commas"),
+        Kind::Endpoint => "`http://…`, `https://…`".to_owned(),
+        Kind::Headers => "`name=value`, separated by commas".to_owned(),
+        Kind::Dsn => "`https://key@host/project`".to_owned(),
+        Kind::Share { .. } => "0 to 1, at most three decimals".to_owned(),
     }
 }
 

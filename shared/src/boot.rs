@@ -1,7 +1,7 @@
 //! What a function is built from. [`Boot`] holds what is parsed; its parts make clients that a function puts into its own
 //! state, so that a function that does not name MongoDB does not link it. Must never wait for a database, nor open a socket.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ use crate::rate_limit::LocalLogs;
 use crate::shutdown;
 use crate::store::redis::Redis;
 use crate::store::{Mongo, Store};
+use crate::watch::Watch;
 
 /// What a function is built from. The clients that it makes are made once and shared by all that ask this boot.
 #[derive(Clone)]
@@ -23,6 +24,8 @@ pub struct Boot {
     pub environment: Arc<Environment>,
     mongo: Arc<OnceLock<Option<Mongo>>>,
     redis: Arc<OnceLock<Option<Redis>>>,
+    /// By function; one that tells nobody has none.
+    watches: Arc<Mutex<HashMap<&'static str, Watch>>>,
 }
 
 /// What lasts as long as the execution environment, whatever secrets it works with.
@@ -63,18 +66,23 @@ impl Boot {
             environment: Arc::new(Environment::new()),
             mongo: Arc::default(),
             redis: Arc::default(),
+            watches: Arc::default(),
         }
     }
 
     /// The same environment with another configuration. Clients whose settings are the same stay.
     pub(crate) fn renewed(&self, config: Config) -> Self {
         let (old_mongo, new_mongo) = (self.config.mongo.as_ref(), config.mongo.as_ref());
-        let same_mongo = old_mongo.zip(new_mongo).is_some_and(|(old, new)| old.is_same(new));
+        // A client of MongoDB tells its commands to whoever traces, from its making on.
+        let same_tracing = self.config.traces.is_some() == config.traces.is_some();
+        let same_mongo = same_tracing && old_mongo.zip(new_mongo).is_some_and(|(old, new)| old.is_same(new));
+        let same_watch = (&self.config.traces, &self.config.reports) == (&config.traces, &config.reports);
         let (old_redis, new_redis) = (self.config.redis.as_ref(), config.redis.as_ref());
         let same_redis = old_redis.zip(new_redis).is_some_and(|(old, new)| old.is_same(new));
         Self {
             config: Arc::new(config),
             mongo: if same_mongo { self.mongo.clone() } else { Arc::default() },
+            watches: if same_watch { self.watches.clone() } else { Arc::default() },
             redis: if same_redis { self.redis.clone() } else { Arc::default() },
             ..self.clone()
         }
@@ -82,7 +90,12 @@ impl Boot {
 
     /// MongoDB, where the configuration has it. Opens no socket before the first use.
     pub fn mongo(&self) -> Option<Mongo> {
-        let make = || self.config.mongo.as_ref().map(|config| Mongo::new(config, self.clock.clone()));
+        let make = || {
+            self.config
+                .mongo
+                .as_ref()
+                .map(|config| Mongo::new(config, self.clock.clone(), self.config.traces.is_some()))
+        };
         self.mongo.get_or_init(make).clone()
     }
 
@@ -97,11 +110,25 @@ impl Boot {
         self.redis.get_or_init(make).clone()
     }
 
+    /// What tells others of a function, where the configuration says whom.
+    pub(crate) fn watch(&self, service: &'static str) -> Option<Watch> {
+        if self.config.traces.is_none() && self.config.reports.is_none() {
+            return None;
+        }
+        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(watch) = watches.get(service) {
+            return Some(watch.clone());
+        }
+        let watch = Watch::new(&self.config, service, &self.clock)?;
+        watches.insert(service, watch.clone());
+        Some(watch)
+    }
+
     /// Tells what was counted, then closes what this boot has opened, in order and in time.
     pub async fn close(&self, service: &'static str) {
         self.environment.requests.flush();
         let (mongo, redis) = (self.mongo.get().cloned().flatten(), self.redis.get().cloned().flatten());
-        shutdown::close(service, mongo, redis).await;
+        shutdown::close(service, self.watch(service), mongo, redis).await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Everything that touches the outside world, in the order in which a request meets it:
 //! [`lambda`] runs a function's process, [`boot`] is what it is built from, [`live`] keeps its secrets fresh; [`edge`] is its HTTP door; [`identity`] says who is
-//! calling; [`rate_limit`] how often; [`store`] keeps what it knows; [`telemetry`] and [`metrics`] tell of it. [`clock`] and [`ids`] are the only sources of time
+//! calling; [`rate_limit`] how often; [`store`] keeps what it knows. [`telemetry`] and [`metrics`] tell of it in the log, [`watch`]
+//! tells others where that is switched on. [`clock`] and [`ids`] are the only sources of time
 //! and of identity.
 //!
 //! Must never: hold a rule about money (that is `finance`), or a shape of one endpoint's JSON (that is its function).
@@ -20,3 +21,4 @@ pub mod secrets;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;
+pub(crate) mod watch;

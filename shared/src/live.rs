@@ -19,6 +19,7 @@ use crate::edge::layers::SecretsTooOld;
 use crate::identity::{self, AccessTokens, Refusal, Shown};
 use crate::metrics::{self, Metric};
 use crate::secrets::{Reason, Refreshed, Secrets, SecretsError};
+use crate::watch;
 
 /// Why a function cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +30,8 @@ pub enum StartError {
     Config(#[from] ConfigError),
 }
 
-/// Reads the secrets, if there are any, and with them the configuration.
+/// Reads the secrets, if there are any, and with them the configuration. Where that fails, whom the configuration names is
+/// told.
 pub(crate) async fn read(
     function: Function,
     environment: &HashMap<String, String>,
@@ -38,9 +40,22 @@ pub(crate) async fn read(
     let secrets = Secrets::of(environment, clock.clone());
     let mut variables = environment.clone();
     if let Some(secrets) = &secrets {
-        variables.extend(secrets.fetch().await?);
+        match secrets.fetch().await {
+            Ok(values) => variables.extend(values),
+            Err(error) => {
+                let reason = "the secrets cannot be read".to_owned();
+                tell_failed_start(&variables, function, &clock, reason).await;
+                return Err(error.into());
+            }
+        }
     }
-    let config = Config::load(&variables, function.needs)?;
+    let config = match Config::load(&variables, function.needs) {
+        Ok(config) => config,
+        Err(error) => {
+            tell_failed_start(&variables, function, &clock, error.to_string()).await;
+            return Err(error.into());
+        }
+    };
     if let Some(secrets) = &secrets {
         secrets.use_for(config.secrets_ttl);
     }
@@ -144,6 +159,17 @@ impl Live {
             }
         }
     }
+}
+
+/// Reports a start that failed, where what is known of the configuration says to whom.
+async fn tell_failed_start(
+    variables: &HashMap<String, String>,
+    function: Function,
+    clock: &Clock,
+    reason: String,
+) {
+    let checked = Config::check(variables, function.needs);
+    watch::start_failed(&checked.config, function.name, clock, reason).await;
 }
 
 async fn dispatch(generation: &Generation, request: Request) -> Response {

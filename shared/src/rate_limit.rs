@@ -135,7 +135,9 @@ impl RateLimiter {
         }
         let invocation = &invocation;
         redis
-            .run(|mut connection| async move { invocation.invoke_async::<Vec<i64>>(&mut connection).await })
+            .run("EVALSHA", |mut connection| async move {
+                invocation.invoke_async::<Vec<i64>>(&mut connection).await
+            })
             .await
             .ok()
     }

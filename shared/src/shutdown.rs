@@ -1,4 +1,4 @@
-//! The end of a process: what was logged goes out, then MongoDB is closed, then Redis, each step logged. Must never take
+//! The end of a process: what was logged and traced goes out, then MongoDB is closed, then Redis, each step logged. Must never take
 //! longer than Lambda leaves after SIGTERM (500 ms for a function with an internal extension), whatever hangs.
 
 use std::future::Future;
@@ -8,17 +8,28 @@ use std::time::{Duration, Instant};
 use crate::store::Mongo;
 use crate::store::redis::Redis;
 use crate::telemetry::millis;
+use crate::watch::Watch;
 
+/// What sending the last traces and reports may take.
+const TELEMETRY_MAX: Duration = Duration::from_millis(90);
 /// What closing MongoDB may take: it says good-bye to the server, which may be gone.
 const MONGODB_MAX: Duration = Duration::from_millis(200);
 /// What closing Redis may take.
 const REDIS_MAX: Duration = Duration::from_millis(100);
 
 /// Closes what is open, in order. Nothing that was never opened is opened for it.
-pub async fn close(service: &'static str, mongo: Option<Mongo>, redis: Option<Redis>) {
+pub(crate) async fn close(
+    service: &'static str,
+    watch: Option<Watch>,
+    mongo: Option<Mongo>,
+    redis: Option<Redis>,
+) {
     let started = Instant::now();
     tracing::info!(message = "shutdown", service, step = "closing");
     flush();
+    if let Some(watch) = watch {
+        within(TELEMETRY_MAX, service, "telemetry", watch.send(started + TELEMETRY_MAX)).await;
+    }
     if let Some(mongo) = mongo {
         within(MONGODB_MAX, service, "mongodb", mongo.shutdown()).await;
     }
@@ -52,6 +63,6 @@ mod tests {
 
     #[test]
     fn the_steps_together_fit_into_what_lambda_leaves() {
-        assert!(MONGODB_MAX + REDIS_MAX < Duration::from_millis(400));
+        assert!(TELEMETRY_MAX + MONGODB_MAX + REDIS_MAX < Duration::from_millis(400));
     }
 }

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use http::StatusCode;
 use local::functions::{FUNCTIONS, JOBS};
 use local::lambda::{Lines, Pools, is_answer};
 use local::process;
@@ -16,6 +17,7 @@ use rustix::process::Signal;
 use serde_json::{Map, Value, json};
 use shared::config::Need;
 use tests::proxy::{Proxy, Stop};
+use tests::receiver::{Answers, Receiver};
 use tests::runtime_api::RuntimeApi;
 use tests::{Answer, TestApp, canary};
 use tokio::io::AsyncReadExt;
@@ -467,4 +469,44 @@ async fn without_secrets_manager_init_fails_within_its_two_seconds_and_says_why(
     assert_eq!(line["message"], "init_failed");
     let reason = line["reason"].as_str().unwrap();
     assert!(reason.contains("fintrack/db") || reason.contains("Secrets Manager"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_binary_tells_of_its_request_before_it_answers_and_of_nothing_where_it_is_not_asked_to() {
+    let app = TestApp::start().await;
+    let (collector, sentry) = (
+        Receiver::start(Answers::With(StatusCode::OK)).await,
+        Receiver::start(Answers::With(StatusCode::OK)).await,
+    );
+    let user = app.register().await;
+    let sampled = [("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")];
+    let event = app.event(&user, "GET", "/accounts", &sampled, None);
+    let mut variables = app.variables().clone();
+    // What OpenTelemetry's libraries read by themselves elsewhere is read by nothing here.
+    variables
+        .insert("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT".to_owned(), format!("{}/v1/traces", collector.url()));
+    variables.insert("MONGODB_URI".to_owned(), "mongodb://127.0.0.1:1/?directConnection=true".to_owned());
+    variables.insert("MONGO_SERVER_SELECTION_TIMEOUT_MS".to_owned(), "50".to_owned());
+    for (named, told) in [(false, 0), (true, 1)] {
+        if named {
+            variables.insert("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), collector.url());
+            variables.insert("SENTRY_DSN".to_owned(), sentry.dsn());
+        }
+        let mut running = Running::start("accounts", &variables).await;
+        running.api.until_next(PATIENCE).await.unwrap();
+        running.api.send(&event);
+        let (_, answer) = running.api.until_answer(PATIENCE).await.unwrap();
+        assert_eq!(answer["statusCode"], 503, "{answer}");
+        assert_eq!((collector.sent().len(), sentry.sent().len()), (told, told));
+        running.api.until_next(PATIENCE).await.unwrap();
+        let (status, log, took) = running.terminate().await;
+        assert_eq!(status, Some(0), "{log}");
+        assert!(took < Duration::from_millis(500), "{} ms", took.as_millis());
+        assert_eq!(steps(&log, "accounts").contains(&"telemetry".to_owned()), named, "{log}");
+    }
+    assert_eq!(
+        (collector.connections(), sentry.connections()),
+        (1, 1),
+        "and at the end there was nothing left"
+    );
 }

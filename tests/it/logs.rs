@@ -281,6 +281,8 @@ async fn every_key_that_docs_logging_md_describes_is_used_in_a_line() {
     app.invoke("health", include_str!("../../events/health.schedule.json")).await.expect(200);
     let away = app.sibling_with(&[("MONGODB_URI", "mongodb://127.0.0.1:1/?directConnection=true")]);
     away.get(&user, "/transactions").await.expect(503);
+    let untold = app.sibling_with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")]);
+    untold.get(&user, "/accounts").await.expect(200);
     let request = tests::event("GET", "/api/v1/misbehaving/before", &user.ip, &[], None);
     let request = lambda_http::request::from_str(&request).unwrap();
     misbehaving::build(&app.boot).oneshot(request).await.unwrap();

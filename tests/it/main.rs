@@ -39,6 +39,8 @@ mod matrix;
 mod panics;
 mod parsers;
 mod rate_limit;
+mod reports;
 mod secrets;
 mod store;
+mod traces;
 mod transactions;

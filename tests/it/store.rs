@@ -267,8 +267,8 @@ async fn mongodb_is_told_how_long_a_request_waits_for_what_grows_with_a_history(
 async fn closing_redis_ends_its_connection_on_the_servers_side() {
     let app = TestApp::start().await;
     let ours = shared::store::redis::Redis::new(app.boot.config.redis.as_ref().unwrap()).unwrap();
-    let id =
-        ours.run(|mut manager| async move {
+    let id = ours
+        .run("CLIENT", |mut manager| async move {
             redis::cmd("CLIENT").arg("ID").query_async::<i64>(&mut manager).await
         })
         .await
@@ -276,7 +276,7 @@ async fn closing_redis_ends_its_connection_on_the_servers_side() {
     let other = app.boot.redis().unwrap();
     let is_connected = async || {
         let id = id.to_string();
-        let list = other.run(|mut manager| {
+        let list = other.run("CLIENT", |mut manager| {
             let id = id.clone();
             async move {
                 redis::cmd("CLIENT").arg("LIST").arg("ID").arg(id).query_async::<String>(&mut manager).await

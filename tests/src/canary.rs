@@ -55,10 +55,11 @@ impl Canaries {
 
     /// What the line must not hold, in words.
     pub fn find(&self, line: &str) -> Option<String> {
-        if let Some(kind) = shape(line) {
-            return Some(kind.to_owned());
-        }
-        let bytes = line.as_bytes();
+        shape(line).map(str::to_owned).or_else(|| self.find_known(line.as_bytes()))
+    }
+
+    /// Which of the secrets that were learnt the bytes hold.
+    fn find_known(&self, bytes: &[u8]) -> Option<String> {
         for (at, window) in bytes.windows(HEAD).enumerate() {
             let Some(found) = window.first_chunk::<HEAD>().and_then(|head| self.by_head.get(head)) else {
                 continue;
@@ -314,6 +315,20 @@ pub fn check(lines: &str) {
         if state.recent.len() > RECENT {
             state.recent.pop_front();
         }
+    }
+}
+
+/// Looks at what was sent to others than the client, and ends the process where it holds what it must not. Its keys are its
+/// receiver's.
+pub fn check_sent(bytes: &[u8]) {
+    let state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = match std::str::from_utf8(bytes) {
+        Ok(text) => state.canaries.find(text),
+        // Among bytes that are no text anything may look like an address.
+        Err(_) => state.canaries.find_known(bytes),
+    };
+    if let Some(kind) = found {
+        end(&kind, &String::from_utf8_lossy(bytes));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the tests share: the whole API in one process ([`app`]), a proxy that brings every fault of a network and stops a
 //! process in the midst of a write ([`proxy`]), a valid request of every operation ([`requests`]), Lambda's Runtime API for
-//! one process ([`runtime_api`]), the log of a test ([`log`]) and what may be in none ([`canary`]), a function full of bugs
+//! one process ([`runtime_api`]), the log of a test ([`log`]) and what may be in none ([`canary`]), what others are told ([`receiver`]), a function full of bugs
 //! ([`misbehaving`]), and the API's description ([`openapi`]).
 //! Must never be a dependency of what ships.
 
@@ -19,6 +19,7 @@ pub mod log;
 pub mod misbehaving;
 pub mod openapi;
 pub mod proxy;
+pub mod receiver;
 pub mod requests;
 pub mod runtime_api;
 

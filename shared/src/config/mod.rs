@@ -1,6 +1,7 @@
 //! The environment, read once and parsed into types. Reports every problem at once, by name and reason, never a value.
 //! Must never be read elsewhere: clippy refuses `std::env::var` outside this file.
 
+mod outlets;
 mod read;
 mod schema;
 
@@ -8,7 +9,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
+use http::{HeaderMap, Uri};
 use secrecy::{ExposeSecret, SecretString};
+use sentry_types::Dsn;
 
 pub use schema::{Kind, NOT_YET, ReadBy, SCHEMA, SECRET_LENGTH_MIN, Variable};
 
@@ -32,6 +35,17 @@ pub enum AppEnv {
     Development,
     Test,
     Production,
+}
+
+impl AppEnv {
+    /// Its word in `APP_ENV`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Development => "development",
+            Self::Test => "test",
+            Self::Production => "production",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +139,23 @@ impl Default for LoggingConfig {
     }
 }
 
+/// Where traces go.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TracesConfig {
+    /// OTLP's whole address of traces.
+    pub endpoint: Uri,
+    /// Sent with them; secret.
+    pub headers: HeaderMap,
+}
+
+/// Where error reports go.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReportsConfig {
+    pub dsn: Dsn,
+    /// Of a thousand answers with 5xx, how many are reported.
+    pub thousandths: u16,
+}
+
 /// The parsed configuration. A part that the function does not need is `None`.
 #[derive(Clone)]
 pub struct Config {
@@ -137,6 +168,10 @@ pub struct Config {
     pub backup: Option<BackupConfig>,
     pub cors_origins: Vec<String>,
     pub limits: LimitsConfig,
+    /// Absent: no trace is made.
+    pub traces: Option<TracesConfig>,
+    /// Absent: nothing is reported.
+    pub reports: Option<ReportsConfig>,
     pub deadline_margin: Duration,
     pub max_body_bytes: usize,
     /// How long secrets of Secrets Manager are used before they are read again; chance adds or takes a fifth.

@@ -13,7 +13,7 @@ use crate::store::uri;
 use super::schema::{FIELDS, Kind, NOT_YET, Raw, SECRET_LENGTH_MIN, Variable};
 use super::{
     AppEnv, AuthConfig, BackupConfig, Checked, Config, Finding, JwtConfig, JwtKey, LimitsConfig, LogFormat,
-    LoggingConfig, MongoConfig, Need, RedisConfig, Severity,
+    LoggingConfig, MongoConfig, Need, RedisConfig, ReportsConfig, Severity, TracesConfig, outlets,
 };
 
 pub(super) fn check(variables: &HashMap<String, String>, needs: &[Need]) -> Checked {
@@ -177,6 +177,8 @@ fn config(reader: &mut Reader, raw: &Raw, needs: &[Need]) -> Config {
         backup: needed(Need::Backup).then(|| backup(reader, raw)),
         cors_origins: cors_origins(reader, raw),
         limits: limits(reader, raw),
+        traces: traces(reader, raw),
+        reports: reports(reader, raw),
         deadline_margin: reader.millis(&FIELDS.request_deadline_margin_ms, &raw.request_deadline_margin_ms),
         max_body_bytes: usize::try_from(reader.number(&FIELDS.max_body_bytes, &raw.max_body_bytes))
             .unwrap_or(usize::MAX),
@@ -208,6 +210,10 @@ fn weaknesses(reader: &mut Reader, raw: &Raw, config: &Config) {
     }
     if let Some(url) = raw.redis_url.as_deref().filter(|_| config.redis.is_some()) {
         note_plain(reader, &FIELDS.redis_url, url, url.starts_with("rediss://"), "rediss://");
+    }
+    if let Some(endpoint) = raw.otel_exporter_otlp_endpoint.as_deref().filter(|_| config.traces.is_some()) {
+        let encrypted = endpoint.starts_with("https://");
+        note_plain(reader, &FIELDS.otel_exporter_otlp_endpoint, endpoint, encrypted, "https://");
     }
     if let Some(auth) = &config.auth {
         let cost = u64::from(auth.argon2_memory_kib).saturating_mul(u64::from(auth.argon2_iterations));
@@ -398,6 +404,26 @@ fn limits(reader: &mut Reader, raw: &Raw) -> LimitsConfig {
         auth_max: reader.number(&FIELDS.rate_limit_auth_max, &raw.rate_limit_auth_max),
         heavy_max: reader.number(&FIELDS.rate_limit_heavy_max, &raw.rate_limit_heavy_max),
     }
+}
+
+fn traces(reader: &mut Reader, raw: &Raw) -> Option<TracesConfig> {
+    let (endpoint, headers) =
+        (raw.otel_exporter_otlp_endpoint.as_deref(), raw.otel_exporter_otlp_headers.as_deref());
+    let headers = reader.judged(&FIELDS.otel_exporter_otlp_headers, headers, Severity::Serious);
+    let endpoint = reader.judged(&FIELDS.otel_exporter_otlp_endpoint, endpoint, Severity::Serious)?;
+    Some(TracesConfig {
+        endpoint: outlets::traces_endpoint(endpoint)?,
+        headers: headers.and_then(outlets::headers).unwrap_or_default(),
+    })
+}
+
+fn reports(reader: &mut Reader, raw: &Raw) -> Option<ReportsConfig> {
+    let share = raw.sentry_sample_rate.as_deref();
+    let share = reader.judged(&FIELDS.sentry_sample_rate, share, Severity::Serious);
+    let dsn = reader.judged(&FIELDS.sentry_dsn, raw.sentry_dsn.as_deref(), Severity::Serious)?;
+    let Kind::Share { default } = FIELDS.sentry_sample_rate.kind else { return None };
+    let thousandths = outlets::thousandths(share.unwrap_or(default))?;
+    Some(ReportsConfig { dsn: outlets::dsn(dsn)?, thousandths })
 }
 
 /// One secret in two places would fall in both.

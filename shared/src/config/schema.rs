@@ -4,7 +4,7 @@
 
 use envconfig::Envconfig;
 
-use super::Need;
+use super::{Need, outlets};
 
 /// The shortest secret that signs or keys anything, in characters.
 pub const SECRET_LENGTH_MIN: usize = 32;
@@ -48,6 +48,16 @@ pub enum Kind {
     List {
         of: &'static str,
     },
+    /// An `http` or `https` base URL without credentials; none by default.
+    Endpoint,
+    /// `name=value` pairs separated by commas; none by default.
+    Headers,
+    /// A Sentry DSN; none by default.
+    Dsn,
+    /// A number from 0 to 1 with at most three decimals.
+    Share {
+        default: &'static str,
+    },
 }
 
 impl Kind {
@@ -65,6 +75,19 @@ impl Kind {
                 (!matches!(text, "true" | "false")).then(|| "must be true or false".to_owned())
             }
             Self::Bucket => (!is_bucket(text)).then(|| "must be the name of an S3 bucket".to_owned()),
+            Self::Endpoint => (outlets::traces_endpoint(text).is_none()).then(|| {
+                "must be a URL that begins with http:// or https://, without credentials or a query"
+                    .to_owned()
+            }),
+            Self::Headers => outlets::headers(text)
+                .is_none()
+                .then(|| "must list headers as name=value, separated by commas".to_owned()),
+            Self::Dsn => outlets::dsn(text)
+                .is_none()
+                .then(|| "must be a Sentry DSN such as https://key@host/1".to_owned()),
+            Self::Share { .. } => outlets::thousandths(text)
+                .is_none()
+                .then(|| "must be a number from 0 to 1 with at most three decimals".to_owned()),
             _ => None,
         }
     }
@@ -115,7 +138,7 @@ pub struct Variable {
 }
 
 const fn variable(name: &'static str, read_by: ReadBy, kind: Kind, about: &'static str) -> Variable {
-    let secret = matches!(kind, Kind::Secret | Kind::Keys { .. });
+    let secret = matches!(kind, Kind::Secret | Kind::Keys { .. } | Kind::Headers | Kind::Dsn);
     let required = matches!(kind, Kind::Secret | Kind::Url { .. } | Kind::Bucket);
     Variable { name, alias: None, kind, read_by, required, secret, about }
 }
@@ -205,6 +228,15 @@ schema! {
     rate_limit_heavy_max: "RATE_LIMIT_HEAVY_MAX", Every, number(20, 1, LIMIT_MAX, "requests"),
         "Expensive requests of one address in a window. No route is of this class yet.";
 
+    otel_exporter_otlp_endpoint: "OTEL_EXPORTER_OTLP_ENDPOINT", Every, Kind::Endpoint,
+        "Where traces are sent (OTLP over HTTP, `/v1/traces` is added). Unset: none are made.";
+    otel_exporter_otlp_headers: "OTEL_EXPORTER_OTLP_HEADERS", Every, Kind::Headers,
+        "What a vendor wants to see with them, such as its key.";
+    sentry_dsn: "SENTRY_DSN", Every, Kind::Dsn,
+        "Where every 5xx, panic and failed start is reported. Unset: nowhere.";
+    sentry_sample_rate: "SENTRY_SAMPLE_RATE", Every, Kind::Share { default: "1" },
+        "The share of answers with 5xx that is reported, by chance. Panics and failed starts always are.";
+
     secrets_id: "SECRETS_ID", Every, Kind::List { of: "ids or ARNs" },
         "Secrets of AWS Secrets Manager, each a flat JSON object of variable names; a later one wins, and all win over the environment. Unset: the environment holds them.";
     secrets_ttl_seconds: "SECRETS_TTL_SECONDS", Every, number(300, 1, 3_600, "s"),
@@ -281,9 +313,6 @@ pub const NOT_YET: &[&str] = &[
     "CACHE_TTL_SECONDS",
     "IMPORT_MAX_BYTES",
     "IMPORT_MAX_ROWS",
-    "SENTRY_DSN",
-    "SENTRY_SAMPLE_RATE",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
     "MAIL_TRANSPORT",
     "MAIL_FROM",
     "SMTP_URL",

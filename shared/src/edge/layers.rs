@@ -18,6 +18,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
+use opentelemetry::context::FutureExt as _;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -33,6 +34,7 @@ use crate::rate_limit::{RateLimiter, Verdict, client_key};
 use crate::store::Mongo;
 use crate::store::sessions::Sessions;
 use crate::telemetry;
+use crate::watch::{Failure, Incoming, Watch, known_method};
 
 /// The longest that a request may take where no Lambda context says otherwise.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
@@ -104,6 +106,8 @@ struct Edge {
     /// Absent where the function has no private route.
     identity: Option<(AccessTokens, Mongo)>,
     environment: Arc<Environment>,
+    /// Absent where nobody is told of requests.
+    watch: Option<Watch>,
 }
 
 /// Wraps a function's routes with everything that every answer owes its client, below `/api/v1` and `/api`.
@@ -136,6 +140,7 @@ pub fn serve<S: Clone + Send + Sync + 'static>(
         limiter: RateLimiter::new(boot.config.limits, boot.redis(), boot.environment.local_logs.clone()),
         identity,
         environment: boot.environment.clone(),
+        watch: boot.watch(service),
     });
     let router = router.with_state(state);
     Router::new()
@@ -154,6 +159,13 @@ pub(crate) struct SecretsTooOld;
 #[error("the secrets could not be refreshed for an hour")]
 struct TooOld;
 
+/// On an answer with 5xx: what others may be told of it.
+#[derive(Clone, Copy)]
+struct Told {
+    kind: ProblemType,
+    cause: Option<&'static str>,
+}
+
 /// What the limiter and the identity have to say of one request, kept for its headers and its log line.
 #[derive(Default)]
 struct Trail {
@@ -161,19 +173,76 @@ struct Trail {
     user: Option<UserId>,
 }
 
-async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
+async fn around(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let scope = edge.scope(&request, started);
+    let cold_start = edge.environment.is_cold(edge.service);
+    match &edge.watch {
+        Some(watch) => watched(watch, &edge, request, next, &scope, started, cold_start).await,
+        None => answered(&edge, request, next, &scope, started, cold_start).await,
+    }
+}
+
+/// The same, told to others: its trace and the report of its failure go out before the answer does, for Lambda freezes the
+/// process after it. Half of the margin to Lambda's own deadline stays.
+async fn watched(
+    watch: &Watch,
+    edge: &Edge,
+    request: Request,
+    next: Next,
+    scope: &Scope,
+    started: Instant,
+    cold_start: bool,
+) -> Response {
+    let route = matched(&request);
+    let method = request.method().clone();
+    let lambda = request.lambda_context_ref();
+    let request_span = watch.begin(&Incoming {
+        method: &method,
+        route: route.as_deref(),
+        headers: request.headers(),
+        lambda,
+        cold_start,
+    });
+    let answer = answered(edge, request, next, scope, started, cold_start);
+    let response = answer.with_context(request_span.context()).await;
+    let status = response.status();
+    let told = response.extensions().get::<Told>();
+    let failure = status.is_server_error().then(|| Failure {
+        status: status.as_u16(),
+        code: told.map_or("unhealthy", |told| told.kind.code()),
+        cause: told.and_then(|told| told.cause),
+        method: known_method(&method),
+        route: route.as_deref().unwrap_or("unmatched"),
+        request_id: &scope.request_id,
+        panic: None,
+    });
+    watch.end(request_span, status.as_u16(), failure);
+    watch.send(scope.deadline + edge.deadline_margin / 2).await;
+    response
+}
+
+fn matched(request: &Request) -> Option<String> {
+    request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned())
+}
+
+async fn answered(
+    edge: &Edge,
+    mut request: Request,
+    next: Next,
+    scope: &Scope,
+    started: Instant,
+    cold_start: bool,
+) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let is_cold = edge.environment.is_cold(edge.service);
-    let span = edge.span(&request, &scope, is_cold);
+    let route = matched(&request);
+    let span = edge.span(&request, scope, cold_start);
     let lambda = request.lambda_context_ref().map(|context| context.env_config.clone());
     request.extensions_mut().insert(scope.clone());
     let mut trail = Trail::default();
 
-    let guarded = AssertUnwindSafe(edge.answer(request, next, &scope, route.as_deref(), &mut trail));
+    let guarded = AssertUnwindSafe(edge.answer(request, next, scope, route.as_deref(), &mut trail));
     let response = match tokio::time::timeout_at(scope.deadline.into(), guarded.catch_unwind())
         .instrument(span.clone())
         .await
@@ -191,7 +260,7 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
         _ => response,
     };
 
-    let response = span.in_scope(|| finish(&edge, response, &scope, &trail, origin.as_ref()));
+    let response = span.in_scope(|| finish(edge, response, scope, &trail, origin.as_ref()));
     let duration_ms = telemetry::millis(started.elapsed());
     span.in_scope(|| {
         let status = u64::from(response.status().as_u16());
@@ -208,7 +277,7 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
         metrics::count_in_version(Metric::ServerError, edge.service, version(lambda.as_deref()));
     }
-    edge.environment.requests.count(edge.service, edge.clock.now_ms(), duration_ms, is_cold);
+    edge.environment.requests.count(edge.service, edge.clock.now_ms(), duration_ms, cold_start);
     response
 }
 
@@ -247,7 +316,7 @@ impl Edge {
     }
 
     /// Of the severest level, so that a line of any level keeps its request's ids.
-    fn span(&self, request: &Request, scope: &Scope, is_cold: bool) -> tracing::Span {
+    fn span(&self, request: &Request, scope: &Scope, cold_start: bool) -> tracing::Span {
         let context = request.lambda_context_ref();
         let gateway_id = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => context.request_id.as_deref(),
@@ -256,7 +325,7 @@ impl Edge {
         tracing::error_span!(
             "request",
             service = self.service,
-            cold_start = is_cold,
+            cold_start,
             function_name =
                 context.map(|c| c.env_config.function_name.as_str()).filter(|name| !name.is_empty()),
             function_request_id = context.map(|c| c.request_id.as_str()),
@@ -506,6 +575,9 @@ fn render_problem(response: Response, scope: &Scope) -> Response {
     headers.remove(header::CONTENT_LENGTH);
     let mut rendered = Response::new(axum::body::Body::from(problem.document(&scope.request_id)));
     *rendered.status_mut() = problem.status();
+    if problem.status().is_server_error() {
+        rendered.extensions_mut().insert(Told { kind: problem.kind, cause: problem.cause_in_our_words() });
+    }
     *rendered.headers_mut() = headers;
     let headers = rendered.headers_mut();
     set(headers, "content-type", "application/problem+json");

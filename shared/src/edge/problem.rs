@@ -153,6 +153,16 @@ impl Problem {
         matches!(cause, Some(StoreError::TimedOut))
     }
 
+    /// What did not do, for those who may hear no word but ours: a cause's own words may quote data.
+    pub(crate) fn cause_in_our_words(&self) -> Option<&'static str> {
+        self.cause.as_deref()?.downcast_ref().map(|error: &StoreError| match error {
+            StoreError::Unavailable(_) => "mongodb does not answer",
+            StoreError::CredentialsRefused(_) => "mongodb refuses the credentials",
+            StoreError::TimedOut => "mongodb took longer than the request may",
+            StoreError::Corrupt(_) => "mongodb holds or answered something unexpected",
+        })
+    }
+
     /// The document of RFC 9457, with `instance` the request's id.
     pub(crate) fn document(&self, request_id: &str) -> Vec<u8> {
         let errors: Vec<_> = self

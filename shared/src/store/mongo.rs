@@ -9,10 +9,14 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mongodb::bson::{self, Document};
+use mongodb::error::{Error, ErrorKind};
+use mongodb::event::EventHandler;
+use mongodb::event::command::{CommandEvent, CommandStartedEvent};
 use mongodb::options::{
     Acknowledgment, ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
 };
 use mongodb::{Client, Collection, Database};
+use opentelemetry::context::FutureExt;
 use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 use tracing::Instrument;
@@ -23,6 +27,7 @@ use crate::clock::Clock;
 use crate::config::MongoConfig;
 use crate::crypto;
 use crate::edge::Scope;
+use crate::watch::{command_began, command_ended};
 
 /// The process's handle. Cloning shares the client.
 #[derive(Clone)]
@@ -38,6 +43,8 @@ struct Inner {
     /// An operation was refused for its credentials; newer ones may do.
     refused: AtomicBool,
     clock: Clock,
+    /// Its commands are told to the request that is traced.
+    traced: bool,
 }
 
 /// A client, and when it took the place of another, if it did.
@@ -74,13 +81,14 @@ const PROBE_TIME_MAX: Duration = Duration::from_millis(600);
 const REPLACEMENT_STAYS: Duration = Duration::from_secs(10);
 
 impl Mongo {
-    pub fn new(config: &MongoConfig, clock: Clock) -> Self {
+    pub(crate) fn new(config: &MongoConfig, clock: Clock, traced: bool) -> Self {
         let inner = Inner {
             config: config.clone(),
             client: Mutex::default(),
             heard: StdMutex::default(),
             refused: AtomicBool::new(false),
             clock,
+            traced,
         };
         Self { inner: Arc::new(inner) }
     }
@@ -98,7 +106,7 @@ impl Mongo {
             tracing::warn!(message = "mongodb's connections are dead; making new ones");
             replaced = Some(Moment::now(&self.inner.clock));
         }
-        let client = connect(&self.inner.config).await?;
+        let client = connect(&self.inner.config, self.inner.traced).await?;
         // The old one is dropped, not shut down: its monitor ends what operations still wait on it.
         *slot = Some(Made { client: client.clone(), replaced });
         self.trust();
@@ -197,7 +205,7 @@ async fn answers(client: &Client) -> bool {
     tokio::time::timeout(PROBE_TIME_MAX, ping).await.is_ok()
 }
 
-async fn connect(config: &MongoConfig) -> Result<Client, StoreError> {
+async fn connect(config: &MongoConfig, traced: bool) -> Result<Client, StoreError> {
     let mut options = ClientOptions::parse(config.uri.expose_secret()).await?;
     options.app_name.get_or_insert_with(|| "fintrack-pro".to_owned());
     options.max_pool_size = Some(config.pool_size);
@@ -217,7 +225,35 @@ async fn connect(config: &MongoConfig) -> Result<Client, StoreError> {
     );
     options.read_concern = Some(ReadConcern::majority());
     options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+    options.command_event_handler = traced.then(|| EventHandler::callback(tell_trace));
     Ok(Client::with_options(options)?)
+}
+
+/// Tells the current request's trace of a command. The driver runs this in the task that waits for the answer.
+fn tell_trace(event: CommandEvent) {
+    match event {
+        CommandEvent::Started(begun) => {
+            command_began(begun.request_id, &begun.command_name, collection_of(&begun));
+        }
+        CommandEvent::Succeeded(done) => command_ended(done.request_id, None),
+        CommandEvent::Failed(failed) => command_ended(failed.request_id, Some(error_type(&failed.failure))),
+        _ => {}
+    }
+}
+
+/// The collection that a command names, which is a word of ours.
+fn collection_of(begun: &CommandStartedEvent) -> Option<&str> {
+    let key = if begun.command_name == "getMore" { "collection" } else { begun.command_name.as_str() };
+    begun.command.get_str(key).ok()
+}
+
+/// The server's code of an error, or a word. Never its message, which may quote a document.
+fn error_type(error: &Error) -> String {
+    match error.kind.as_ref() {
+        ErrorKind::Command(command) => command.code.to_string(),
+        ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => "network".to_owned(),
+        _ => "driver".to_owned(),
+    }
 }
 
 /// MongoDB as one request sees it.
@@ -265,8 +301,13 @@ impl Store {
         E: OfTheStore + Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
-        // Within the request's span, so that what the task logs, a panic above all, has the request's ids.
-        match tokio::time::timeout_at(self.until.into(), tokio::spawn(work.in_current_span())).await {
+        // Within the request's span and context, so that what the task logs, a panic above all, has the request's ids.
+        match tokio::time::timeout_at(
+            self.until.into(),
+            tokio::spawn(work.in_current_span().with_current_context()),
+        )
+        .await
+        {
             Ok(Ok(result)) => {
                 match &result {
                     Ok(_) => self.mongo.trust(),

@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 
 use crate::config::RedisConfig;
 use crate::crypto;
+use crate::watch::Call;
 
 /// How long the breaker stays open, and the most that chance adds.
 const BREAKER_OPEN: Duration = Duration::from_secs(5);
@@ -27,6 +28,18 @@ pub enum RedisUnavailable {
     TimedOut,
     #[error("redis is being left alone after a time-out")]
     BreakerOpen,
+}
+
+impl RedisUnavailable {
+    /// In a word, for a trace.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Failed(_) => "refused",
+            Self::Unreachable(_) => "unreachable",
+            Self::TimedOut => "timeout",
+            Self::BreakerOpen => "left_alone",
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -143,8 +156,8 @@ impl Redis {
     }
 
     /// Runs a command within the request's Redis time. A closed connection is tried once more; a time-out, or a refused
-    /// connection, opens the breaker.
-    pub async fn run<T, F, Fut>(&self, command: F) -> Result<T, RedisUnavailable>
+    /// connection, opens the breaker. `operation` is the command's name.
+    pub async fn run<T, F, Fut>(&self, operation: &'static str, command: F) -> Result<T, RedisUnavailable>
     where
         F: Fn(ConnectionManager) -> Fut,
         Fut: Future<Output = Result<T, RedisError>>,
@@ -154,8 +167,10 @@ impl Redis {
         }
         let limit = self.inner.config.response_timeout;
         let attempts = self.twice(command);
+        let call = Call::to_redis(operation);
         let error = match tokio::time::timeout(limit, attempts).await {
             Ok(Ok(value)) => {
+                call.ended(None);
                 self.answered();
                 return Ok(value);
             }
@@ -166,6 +181,7 @@ impl Redis {
             Ok(Err(error)) => RedisUnavailable::Failed(error),
             Err(_) => RedisUnavailable::TimedOut,
         };
+        call.ended(Some(error.kind()));
         // An error that Redis answers costs no time: it is asked again.
         if !matches!(error, RedisUnavailable::Failed(_)) {
             self.open_breaker();
@@ -188,7 +204,9 @@ impl Redis {
     pub async fn ping(&self, limit: Duration) -> bool {
         let ping = self
             .twice(|mut manager| async move { redis::cmd("PING").query_async::<String>(&mut manager).await });
+        let call = Call::to_redis("PING");
         let alive = matches!(tokio::time::timeout(limit, ping).await, Ok(Ok(_)));
+        call.ended((!alive).then_some("no_answer"));
         if alive {
             self.answered();
         } else {
