@@ -672,6 +672,10 @@ def network(expanded):
     ports = [(show(rule["FromPort"]), show(rule["ToPort"])) for rule in group.get("SecurityGroupEgress", [])]
     if sorted(ports) != [("443", "443"), ("6379", "6380"), ("MongoFromPort", "MongoToPort")]:
         problems.append(f"functions may connect to the ports {ports}")
+    if set(of_type(expanded, "AWS::EC2::SecurityGroupEgress")) != {"TracesEgress"}:
+        problems.append("functions may connect to more than traces' receiver")
+    if expanded["Resources"].get("TracesEgress", {}).get("Condition") != "TracesLeaveVpc":
+        problems.append("functions may connect to a receiver of traces that is not there")
     for name in ("FunctionSecurityGroup", "NetworkPolicy"):
         if expanded["Resources"].get(name, {}).get("Condition") != "InVpc":
             problems.append(f"{name} is there without a VPC")

@@ -329,6 +329,10 @@ MUTANTS = {
         own_statement("BackupRole", 1, Resource=[{"Ref": "DbSecretArn"}, {"Ref": "PepperSecret"}]),
         "iam.allowed has no line: BackupRole: allow secretsmanager:GetSecretValue on DbSecretArn,PepperSecret",
     ),
+    "the functions may connect for traces that nobody receives": (
+        put("InVpc", "TracesEgress", "Condition"),
+        "functions may connect to a receiver of traces that is not there",
+    ),
     "the network is there without a VPC": (drop("FunctionSecurityGroup", "Condition"), "FunctionSecurityGroup is there without a VPC"),
 }
 # Every alarm, every role and every secret, dropped one by one.
