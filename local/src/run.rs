@@ -446,7 +446,7 @@ pub async fn back_up(workspace: &Workspace, environment: &Variables, to: &str) -
     let place = restore::place(to, variable(environment, "BACKUP_KMS_KEY_ID")).await?;
     let boot = boot_of_a_database(workspace, environment)?;
     let work = async { restore::back_up(&boot, &place).await.map_err(|error| anyhow!("{}", error.chain())) };
-    let written = stop.unless_asked(work).await;
+    let written = stop.unless_asked(Box::pin(work)).await;
     boot.close(SERVICE).await;
     let written = written?;
     let (name, documents, bytes) = (written.name, written.documents, written.bytes);
@@ -465,7 +465,7 @@ pub async fn restore(
     let source = Source::parse(from, bucket)?;
     let again = variable(environment, "FRESH") == Some("1");
     let boot = boot_of_a_database(workspace, environment)?;
-    let restored = stop.unless_asked(restore_from(workspace, &boot, &source, again)).await;
+    let restored = stop.unless_asked(Box::pin(restore_from(workspace, &boot, &source, again))).await;
     boot.close(SERVICE).await;
     let findings = restored?;
     say(&findings);

@@ -66,6 +66,12 @@ fn boot(app: &TestApp, bucket: &str) -> Boot {
     Boot::with_clock(Config::load(&variables, backup::FUNCTION.needs).unwrap(), app.clock.clone())
 }
 
+/// One backup of the app, for who looks at what it logs.
+pub(crate) async fn take_one(app: &TestApp) {
+    let store = Store::make().await;
+    backup::work(boot(app, &store.name), Instant::now() + MINUTE).await.unwrap();
+}
+
 /// An empty database beside the app's.
 fn beside(app: &TestApp) -> (Boot, HashMap<String, String>) {
     let mut variables = app.variables().clone();
@@ -350,7 +356,7 @@ async fn an_unfinished_restore_is_begun_anew_only_when_asked_and_is_never_backed
     assert!(contents(&database(&variables).await, None).await == before);
     restore(&target, &checked, true, |_| {}).await.unwrap();
     assert!(contents(&database(&variables).await, None).await == contents(&app.database().await, None).await);
-    assert_eq!(store().target().await.unwrap(), Target::Filled("accounts".to_owned()).clone());
+    assert_eq!(store().target().await.unwrap(), Target::Filled("accounts".to_owned()));
     // Asked to begin anew where nothing is unfinished, it touches nothing.
     let said = restore(&target, &checked, true, |_| {}).await.unwrap_err().to_string();
     assert!(said.contains("holds documents already"), "{said}");

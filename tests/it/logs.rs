@@ -289,6 +289,7 @@ async fn every_key_that_docs_logging_md_describes_is_used_in_a_line() {
     for metric in Metric::ALL {
         metrics::count(*metric, "x");
     }
+    crate::backup::take_one(&app).await;
     // MongoDB takes the good-bye and does not answer.
     let proxy = Proxy::start(app.mongodb_address(), Stop::Before(0)).await.unwrap();
     let uri = format!("mongodb://127.0.0.1:{}/?directConnection=true", proxy.port);

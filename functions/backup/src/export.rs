@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use shared::boot::Boot;
 use shared::clock;
 use shared::crypto::Sha256;
-use shared::store::whole::{Described, Export, WholeError};
+use shared::store::whole::{DATA_ENDING, Described, Export, WholeError};
 
 use crate::manifest::{self, Collection, FORMAT, File, Manifest, ManifestError, Moment, hex};
 use crate::place::{PART_BYTES, Place, PlaceError, Writer};
@@ -129,7 +129,7 @@ async fn write_collection(
     let mut metadata = Zipped::begin(writer, path(manifest::METADATA))?;
     metadata.write(&described.metadata).await?;
     let metadata = metadata.finish().await?;
-    let mut data = Zipped::begin(writer, path(manifest::DATA))?;
+    let mut data = Zipped::begin(writer, path(DATA_ENDING))?;
     let mut documents = 0u64;
     let mut found = export.documents(&described.name).await?;
     while let Some(document) = found.next().await? {

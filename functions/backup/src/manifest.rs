@@ -2,13 +2,13 @@
 //! ago: a field that is added or changed is another format. Must never hold anything of a document.
 
 use serde::{Deserialize, Serialize};
+use shared::store::whole::DATA_ENDING;
 
 /// The file's name, in the backup's folder.
 pub const FILE: &str = "manifest.json";
 /// The one form that is written.
 pub const FORMAT: u32 = 1;
-/// What the names of the two files of a collection end in.
-pub(crate) const DATA: &str = "bson.gz";
+/// What the name of a collection's second file ends in; the first one's is the store's to say.
 pub(crate) const METADATA: &str = "metadata.json.gz";
 /// The most bytes of a manifest: a database has few collections.
 pub const BYTES_MAX: u64 = 1_000_000;
@@ -90,7 +90,10 @@ impl Manifest {
         }
         let is_own = |of: &Collection| {
             (&of.data.path, &of.metadata.path)
-                == (&path(&manifest.database, &of.name, DATA), &path(&manifest.database, &of.name, METADATA))
+                == (
+                    &path(&manifest.database, &of.name, DATA_ENDING),
+                    &path(&manifest.database, &of.name, METADATA),
+                )
         };
         if !manifest.collections.iter().all(is_own) {
             return Err(ManifestError::OfAnother);
@@ -147,7 +150,7 @@ mod tests {
             collections: vec![Collection {
                 name: "users".to_owned(),
                 documents: 3,
-                data: file("fintrack/users.bson.gz"),
+                data: file(&path("fintrack", "users", DATA_ENDING)),
                 metadata: file("fintrack/users.metadata.json.gz"),
             }],
         }
@@ -173,7 +176,7 @@ mod tests {
 
     #[test]
     fn what_names_a_file_elsewhere_is_refused() {
-        for path in ["../users.bson.gz", "/etc/passwd", "a//b", "a/./b", "a/..", "", "a\\b", "C:a", "a/b c"] {
+        for path in ["../users", "/etc/passwd", "a//b", "a/./b", "a/..", "", "a\\b", "C:a", "a/b c"] {
             let said = refused(|value| value["collections"][0]["data"]["path"] = path.into());
             assert!(said.contains("outside"), "{path}: {said}");
         }

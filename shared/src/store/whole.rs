@@ -8,6 +8,8 @@ use mongodb::{ClientSession, Collection, Database, SessionCursor};
 
 use super::{Store, StoreError};
 
+/// What the name of a file of documents ends in, for `mongorestore --gzip`.
+pub const DATA_ENDING: &str = "bson.gz";
 /// Holds one document while the database is being restored, and does not exist otherwise.
 const RESTORING: &str = "restoring";
 const RESTORING_ID: &str = "restoring";
@@ -324,6 +326,7 @@ impl Store {
 async fn own_collections(db: &Database) -> Result<Vec<String>, WholeError> {
     let mut names = db.list_collection_names().await?;
     names.retain(|name| !name.starts_with("system.") && name != RESTORING);
+    names.sort_unstable();
     Ok(names)
 }
 
