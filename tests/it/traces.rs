@@ -155,7 +155,7 @@ async fn a_request_of_no_trace_begins_one() {
 }
 
 #[tokio::test]
-async fn a_command_that_mongodb_does_not_answer_is_an_error_of_its_span() {
+async fn a_command_that_redis_does_not_answer_is_an_error_of_its_span() {
     let app = TestApp::start().await;
     let (user, receiver) = (app.register().await, collector().await);
     let redis = ("REDIS_URL", "redis://127.0.0.1:1");

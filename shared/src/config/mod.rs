@@ -511,6 +511,34 @@ mod tests {
     }
 
     #[test]
+    fn who_is_told_is_an_address_or_nobody() {
+        let none = load(GOOD, ALL).ok().map(|config| (config.traces.is_none(), config.reports.is_none()));
+        assert_eq!(none, Some((true, true)));
+        for (name, bad, said) in [
+            (
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                "hunter2:4318",
+                "must be a URL that begins with http:// or https://, without credentials or a query",
+            ),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "hunter2", "must list headers as name=value, separated by commas"),
+            ("SENTRY_DSN", "https://hunter2/1", "must be a Sentry DSN such as https://key@host/1"),
+            ("SENTRY_SAMPLE_RATE", "2", "must be a number from 0 to 1 with at most three decimals"),
+        ] {
+            assert_eq!(findings_with(name, bad), [format!("{name} {said}")]);
+        }
+        let plain = findings_with("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.example.net:4318");
+        assert_eq!(plain, ["notice: OTEL_EXPORTER_OTLP_ENDPOINT is not encrypted: use https://"]);
+        for (name, good) in [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=hunter2"),
+            ("SENTRY_DSN", "https://hunter2@sentry.example.net/1"),
+            ("SENTRY_SAMPLE_RATE", "0.25"),
+        ] {
+            assert_eq!(findings_with(name, good), Vec::<String>::new(), "{name}");
+        }
+    }
+
+    #[test]
     fn signing_keys_have_one_active_kid_and_no_kid_twice() {
         let key = |kid: &str| format!(r#"{{"kid":"{kid}","key":"{SECRET}"}}"#);
         let keys =
