@@ -17,6 +17,7 @@ const USAGE: &str = "local <command>
   migrate                   the indexes of MONGODB_URI, or of the running databases
   config-check              what is configured, redacted, and every problem of it
   doctor <user>|all         totals, balances and knowledge recomputed; 1 on any difference
+  erase <ids>               users, by id: after a restore, those who erased themselves since
   backup <to>               a backup of MONGODB_URI, or of the running database, into s3://<bucket> or a folder
   restore <from> [bucket]   a backup back into that database, if it is empty
   with-servers -- command   a command with test databases in MONGODB_URI and REDIS_URL";
@@ -56,6 +57,7 @@ async fn command() -> Result<ExitCode> {
         (Some("doctor"), whom) => {
             run::doctor(&Workspace::find()?, &environment, whom.unwrap_or_default()).await
         }
+        (Some("erase"), ids) => run::erase(&Workspace::find()?, &environment, ids.unwrap_or_default()).await,
         (Some("backup"), to) => run::back_up(&Workspace::find()?, &environment, to.unwrap_or_default()).await,
         (Some("restore"), from) => {
             let (from, bucket) = (from.unwrap_or_default(), words.next());

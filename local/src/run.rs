@@ -1,5 +1,6 @@
 //! The commands: `run` and `lambda` serve the API, `demo` fills it, `migrate` makes the indexes, `doctor` checks what is
-//! kept, `back_up` and `restore` take it out and bring it back, `with_servers` lends test databases to a command. Each says what it does while it does it, and stops what it started, in order.
+//! kept, `back_up` and `restore` take it out and bring it back, `erase` erases users, `with_servers` lends test databases to
+//! a command. Each says what it does while it does it, and stops what it started, in order.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
@@ -18,6 +19,7 @@ use crate::configuration;
 use crate::console::{self, say, warn};
 use crate::demo;
 use crate::doctor::{self, Whom};
+use crate::erase;
 use crate::functions::{self, FUNCTIONS, Functions};
 use crate::gateway::{self, Backend, Gateway, Reserved};
 use crate::lambda::{self, Lines, Pools};
@@ -438,6 +440,17 @@ pub async fn doctor(workspace: &Workspace, environment: &Variables, whom: &str) 
     let findings = findings?;
     say(&findings);
     Ok(if findings.differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// `erase`: users, by id.
+pub async fn erase(workspace: &Workspace, environment: &Variables, ids: &str) -> Result<ExitCode> {
+    let mut stop = Stop::listen()?;
+    let users = erase::parse(ids)?;
+    let boot = boot_of_a_database(workspace, environment)?;
+    let erased = stop.unless_asked(Box::pin(erase::erase(&boot, &users, say))).await;
+    boot.close(SERVICE).await;
+    say(erased?);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `backup`: what the scheduled function does, by hand.

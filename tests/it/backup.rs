@@ -362,6 +362,43 @@ async fn an_unfinished_restore_is_begun_anew_only_when_asked_and_is_never_backed
     assert!(said.contains("holds documents already"), "{said}");
 }
 
+#[tokio::test]
+async fn who_erased_themselves_after_a_backup_is_erased_again_after_its_restore() {
+    let log = capture();
+    let app = TestApp::start().await;
+    let (user, scratch) = (scene(&app).await, Scratch::make());
+    let folder = in_a_folder(&app, &scratch).await;
+    app.call(&user, "DELETE", "/auth/me", &[], Some(&json!({"password": tests::PASSWORD}))).await.expect(204);
+    // What RUNBOOK looks for, and takes out of the line.
+    let told = log.messages("user erased");
+    assert_eq!(
+        (told.len(), &told[0]["event"], &told[0]["level"]),
+        (1, &json!("user_erased"), &json!("WARN"))
+    );
+    let id = told[0]["user.id"].as_str().unwrap();
+    assert_eq!(id, user.id.to_string());
+
+    let (_, beside) = beside(&app);
+    let restored = command(&beside, &["restore", folder.to_str().unwrap()]);
+    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+    let erase = |ids: &str| {
+        let output = command(&beside, &["erase", ids]);
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert!(!erase(&format!("{id} all")).0, "one of them is no id");
+    let (ok, out) = erase(&format!("{id} 01936f6e-1111-7abc-8def-0123456789ab"));
+    assert!(ok && out.trim().ends_with("users erased: 1, not there: 1"), "{out}");
+    let left = contents(&database(&beside).await, None).await;
+    let user_bytes = user.id.uuid().into_bytes();
+    let theirs = |documents: &&Vec<u8>| documents.windows(16).any(|bytes| bytes == user_bytes);
+    for (name, documents) in &left {
+        assert_eq!(documents.iter().filter(theirs).count(), 0, "{name} holds something of an erased user");
+    }
+    assert_eq!((left["users"].len(), left["transactions"].len()), (1, 1), "the other one's");
+    let (ok, out) = erase(id);
+    assert!(ok && out.trim().ends_with("users erased: 0, not there: 1"), "safe to repeat: {out}");
+}
+
 /// Documents that no compression makes smaller.
 async fn fill(app: &TestApp, megabytes: usize) {
     let blobs = app.database().await.collection::<Document>("blobs");

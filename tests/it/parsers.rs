@@ -1,7 +1,7 @@
 //! The parsers of `tests::fuzz` on their reviewed inputs, as they are and mutated; and that none is without inputs or
 //! without a fuzz target. What the fuzzer finds is added to the corpus, and is a test from then on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -136,5 +136,36 @@ fn every_parser_has_a_fuzz_target_of_its_name() {
         assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name} is not built");
         let text = fs::read_to_string(fuzz.join(format!("fuzz_targets/{name}.rs"))).unwrap();
         assert!(text.contains(&format!("run(\"{name}\", input)")), "{name}.rs runs another parser");
+    }
+}
+
+/// A lock's packages, each by its first two lines (name and version), with all of its text.
+fn locked(path: &str) -> BTreeMap<String, String> {
+    let text = fs::read_to_string(crate::root().join(path)).unwrap();
+    let packages = text.split("[[package]]\n").skip(1).map(str::trim);
+    packages.map(|text| (text.lines().take(2).collect::<Vec<_>>().join(" "), text.to_owned())).collect()
+}
+
+/// What is fuzzed is what ships: `fuzz/Cargo.lock` is the workspace's, and the fuzzer's own two.
+#[test]
+fn the_fuzzers_lock_has_the_workspaces_versions_and_lacks_none_of_them() {
+    let (ours, theirs) = (locked("Cargo.lock"), locked("fuzz/Cargo.lock"));
+    let own = |name: &str| ["fuzz", "libfuzzer-sys", "arbitrary"].contains(&name);
+    let name = |key: &str| key.split('"').nth(1).unwrap().to_owned();
+    let others: Vec<_> = theirs.keys().filter(|key| !own(&name(key)) && !ours.contains_key(*key)).collect();
+    assert!(others.is_empty(), "{others:?}");
+    for package in crate::architecture::metadata().workspace_packages() {
+        let Some(text) = theirs.iter().find(|(key, _)| name(key) == *package.name).map(|(_, text)| text)
+        else {
+            panic!("{} is not in it", package.name)
+        };
+        let normal = package.dependencies.iter().filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
+        for dependency in normal.map(|dependency| &dependency.name) {
+            assert!(
+                text.contains(&format!(" \"{dependency}")),
+                "{}: {dependency} is not in it",
+                package.name
+            );
+        }
     }
 }

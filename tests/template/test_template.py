@@ -552,6 +552,8 @@ class Settings(unittest.TestCase):
             values = {name: given.get(name, definition.get("Default")) for name, definition in known.items()}
             environments = sum(int(value) for name, value in values.items() if name.endswith("Concurrency"))
             self.assertLess(environments * (int(values["MongoPoolSize"]) + 1), 1200, environment)
+            # After a restore the log says who is to be erased again.
+            self.assertLessEqual(int(values["BackupRetentionDays"]), int(values["LogRetentionDays"]), environment)
             needed = {name for name, definition in known.items() if "Default" not in definition}
             self.assertEqual(needed - set(given), set())
 

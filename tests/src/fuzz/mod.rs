@@ -1,4 +1,4 @@
-//! One function for each parser that meets what a client (or whoever sets the environment) wrote. Each takes any bytes and
+//! One function for each parser that meets what a client (or whoever sets the environment, or holds the backups) wrote. Each takes any bytes and
 //! asserts the parser's laws, not only that it returns. `tests/corpus/<parser>` holds its reviewed inputs, which a plain
 //! test runs, as they are and mutated; `fuzz/` hands the same functions to a coverage-guided fuzzer (`make fuzz`).
 //! Must never need a database, nor depend on the time of day.
@@ -13,6 +13,7 @@ mod header;
 mod id;
 mod json;
 mod jwt;
+mod manifest;
 mod money;
 mod query;
 mod words;
@@ -38,6 +39,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("if_match", header::check_if_match),
     ("json", json::check),
     ("jwt", jwt::check),
+    ("manifest", manifest::check),
     ("money", money::check),
     ("query", query::check),
     ("words", words::check),
