@@ -107,6 +107,8 @@ pub struct Checked {
 pub async fn fetch(bucket: &str, name: Option<&str>, home: &Path, tell: impl Fn(String)) -> Result<PathBuf> {
     let source = Bucket::open(bucket, None).await;
     let (name, text) = match name {
+        // It is the name of a folder here, too.
+        Some(name) if !manifest::is_plain(name) => bail!("{name:?} is no backup's name"),
         Some(name) => (name.to_owned(), source.manifest(name).await.map_err(without_manifest)?),
         None => newest(&source, &tell).await?,
     };
@@ -281,12 +283,8 @@ pub async fn restore(boot: &Boot, backup: &Checked, again: bool, tell: impl Fn(S
     }
     store().begin_restore(&backup.id).await.context("the restore could not begin")?;
     let mut restored = Restored::default();
-    // Those of a migrated database are there already, and empty.
-    let there = store().empty_collections().await.context("the database cannot be looked at")?;
     for collection in &backup.manifest.collections {
-        if !there.contains(&collection.name) {
-            store().create_collection(&collection.name).await.context("a collection could not be made")?;
-        }
+        store().bare_collection(&collection.name).await.context("a collection could not be made")?;
         fill(&mongo, &backup.folder, collection).await?;
         let count = store().count_documents(&collection.name).await.context("nothing could be counted")?;
         if count != collection.documents {

@@ -196,6 +196,8 @@ async fn a_backup_under_writes_is_of_one_moment_and_comes_back_byte_for_byte() {
     assert_eq!((log.metric(Metric::BackupCompleted), log.metric(Metric::BackupFailed)), (1, 0));
     let line = log.messages("backup completed").remove(0);
 
+    let elsewhere = fetch(&store.name, Some(".."), &scratch.0, |_| {}).await.unwrap_err();
+    assert_eq!(elsewhere.to_string(), "\"..\" is no backup's name");
     let folder = fetch(&store.name, None, &scratch.0, |_| {}).await.unwrap();
     let checked = check(&folder).unwrap();
     let manifest = Manifest::parse(&std::fs::read(folder.join(FILE)).unwrap()).unwrap();
@@ -360,6 +362,26 @@ async fn an_unfinished_restore_is_begun_anew_only_when_asked_and_is_never_backed
     // Asked to begin anew where nothing is unfinished, it touches nothing.
     let said = restore(&target, &checked, true, |_| {}).await.unwrap_err().to_string();
     assert!(said.contains("holds documents already"), "{said}");
+}
+
+#[tokio::test]
+async fn what_has_expired_comes_back_into_a_migrated_database_before_its_indexes_do() {
+    let (app, scratch) = (TestApp::start().await, Scratch::make());
+    scene(&app).await;
+    let checked = check(&in_a_folder(&app, &scratch).await).unwrap();
+    let (target, variables) = beside(&app);
+    let store = || target.mongo().unwrap().for_duration(MINUTE);
+    shared::store::indexes::migrate(&target.mongo().unwrap()).await.unwrap();
+    store().begin_restore("a try").await.unwrap();
+    for name in ["sessions", "not-there-yet"] {
+        store().bare_collection(name).await.unwrap();
+        let left = database(&variables).await.collection::<Document>(name).list_index_names().await.unwrap();
+        assert_eq!(left, ["_id_"], "{name}");
+    }
+    restore(&target, &checked, true, |_| {}).await.unwrap();
+    let (ours, theirs) = (app.database().await, database(&variables).await);
+    assert!(contents(&ours, None).await == contents(&theirs, None).await);
+    assert_eq!(indexes(&ours).await, indexes(&theirs).await);
 }
 
 #[tokio::test]

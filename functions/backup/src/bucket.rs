@@ -180,7 +180,8 @@ impl Bucket {
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| refused("list the backups", error))?;
             let found = page.common_prefixes().iter().filter_map(|found| found.prefix());
-            names.extend(found.map(|found| found[prefix.len()..].trim_end_matches('/').to_owned()));
+            let names_of_ours = found.map(|found| found[prefix.len()..].trim_end_matches('/'));
+            names.extend(names_of_ours.filter(|name| manifest::is_plain(name)).map(str::to_owned));
         }
         names.sort_unstable_by(|a, b| b.cmp(a));
         Ok(names)

@@ -123,11 +123,13 @@ pub(crate) fn path(database: &str, collection: &str, ending: &str) -> String {
 
 /// `folder/file` of plain names: nothing that leads out of the folder, whatever the system makes of it.
 fn is_inside(path: &str) -> bool {
+    path.split('/').all(is_plain)
+}
+
+/// A name that leads nowhere else.
+pub fn is_plain(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    !path.is_empty()
-        && path
-            .split('/')
-            .all(|name| !name.is_empty() && name.bytes().all(plain) && !name.bytes().all(|byte| byte == b'.'))
+    name.bytes().all(plain) && !name.bytes().all(|byte| byte == b'.')
 }
 
 /// Bytes as hexadecimal.

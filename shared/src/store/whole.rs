@@ -263,22 +263,23 @@ impl Store {
         .await
     }
 
-    /// The collections that are there, of a database that [`Store::begin_restore`] found empty.
+    /// Makes a collection of a database that [`Store::begin_restore`] found empty, or takes the indexes off the one that a
+    /// migration made there: one of them would remove what has expired while it comes back.
     ///
     /// # Errors
     /// MongoDB does not answer.
-    pub async fn empty_collections(&self) -> Result<Vec<String>, WholeError> {
-        let store = self.clone();
-        self.run(async move { own_collections(&store.db().await?).await }).await
-    }
-
-    /// Makes a collection, which may stay without a document.
-    ///
-    /// # Errors
-    /// It is there already, or MongoDB does not answer.
-    pub async fn create_collection(&self, name: &str) -> Result<(), WholeError> {
+    pub async fn bare_collection(&self, name: &str) -> Result<(), WholeError> {
         let (store, name) = (self.clone(), name.to_owned());
-        self.run(async move { Ok(store.db().await?.create_collection(&name).await?) }).await
+        self.run(async move {
+            let db = store.db().await?;
+            if own_collections(&db).await?.contains(&name) {
+                db.collection::<Document>(&name).drop_indexes().await?;
+            } else {
+                db.create_collection(&name).await?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Puts documents into a collection, each as its bytes are.
