@@ -471,6 +471,26 @@ def runbook_rows(text):
             yield name[1], [cell.strip() for cell in line.strip().strip("|").split(" | ")]
 
 
+def flat(text):
+    """A text without its line breaks."""
+    return re.sub(r"\s+", " ", text)
+
+
+def numbers(expanded):
+    """What docs/RUNBOOK.md says of the template in numbers. An alarm costs $0.10 for each metric, a composite one $0.50."""
+    watched = sum(len(list(metrics(it["Properties"]))) for it in of_type(expanded, "AWS::CloudWatch::Alarm").values())
+    composites = len(of_type(expanded, "AWS::CloudWatch::CompositeAlarm"))
+    alarms_in_all = len(list(all_alarms(expanded)))
+    yield f"{alarms_in_all} alarms on {watched} metrics ${watched * 0.10 + composites * 0.50:.2f}"
+    defaults = {name: it.get("Default") for name, it in expanded["Parameters"].items()}
+    reserved = [int(value) for name, value in defaults.items() if name.endswith("Concurrency")]
+    yield f"The stack reserves {sum(reserved)} environments, and AWS wants 100 left: {sum(reserved) + 100} or more"
+    each = " | ".join(str(defaults[f"{prefix}Concurrency"]) for prefix, *_ in {**FUNCTIONS, **JOBS}.values())
+    yield f"| {each} | {sum(reserved)} |"
+    connections = sum(reserved) * (int(defaults["MongoPoolSize"]) + 1)
+    yield f"**{connections}** |"
+
+
 def runbook(expanded, text=None):
     """Each alarm has its row in docs/RUNBOOK.md, each row an alarm, and what the runbook names is there."""
     text = RUNBOOK if text is None else text
@@ -497,6 +517,7 @@ def runbook(expanded, text=None):
     known = {*expanded["Parameters"], *expanded["Resources"], *expanded["Outputs"], "MemorySize"}
     named = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)(?:=[^`]*)?`", text))
     problems += [f"docs/RUNBOOK.md names {name}, and the template does not" for name in sorted(named - known)]
+    problems += [f"docs/RUNBOOK.md does not say: {sentence}" for sentence in numbers(expanded) if sentence not in flat(text)]
     targets = set(re.findall(r"^([a-z-]+):(?!=)", (ROOT / "Makefile").read_text(), re.M))
     called = set(re.findall(r"(?:`|^ *|&& |; )make ([a-z-]+)", text, re.M))
     return problems + [f"docs/RUNBOOK.md calls make {name}" for name in sorted(called - targets)]
