@@ -23,6 +23,7 @@ use shared::metrics::Metric;
 use shared::store::whole::{Target, WholeError};
 use tests::log::capture;
 use tests::runtime_api::Act;
+use tests::scratch::Scratch;
 use tests::{TestApp, User, random_name};
 
 use crate::lambda::{PATIENCE, Running};
@@ -82,23 +83,6 @@ fn beside(app: &TestApp) -> (Boot, HashMap<String, String>) {
 async fn database(variables: &HashMap<String, String>) -> Database {
     let client = mongodb::Client::with_uri_str(&variables["MONGODB_URI"]).await.expect("a client");
     client.database(&variables["MONGODB_DATABASE"])
-}
-
-/// A folder that is gone when the test ends.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn make() -> Self {
-        let path = std::env::temp_dir().join(format!("fintrack-backup-{}", random_name()));
-        std::fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
-    }
 }
 
 /// Users with every kind of entity, and documents of every type that MongoDB has.
@@ -196,9 +180,9 @@ async fn a_backup_under_writes_is_of_one_moment_and_comes_back_byte_for_byte() {
     assert_eq!((log.metric(Metric::BackupCompleted), log.metric(Metric::BackupFailed)), (1, 0));
     let line = log.messages("backup completed").remove(0);
 
-    let elsewhere = fetch(&store.name, Some(".."), &scratch.0, |_| {}).await.unwrap_err();
+    let elsewhere = fetch(&store.name, Some(".."), scratch.path(), |_| {}).await.unwrap_err();
     assert_eq!(elsewhere.to_string(), "\"..\" is no backup's name");
-    let folder = fetch(&store.name, None, &scratch.0, |_| {}).await.unwrap();
+    let folder = fetch(&store.name, None, scratch.path(), |_| {}).await.unwrap();
     let checked = check(&folder).unwrap();
     let manifest = Manifest::parse(&std::fs::read(folder.join(FILE)).unwrap()).unwrap();
     let (restored, variables) = beside(&app);
@@ -226,9 +210,9 @@ async fn a_backup_under_writes_is_of_one_moment_and_comes_back_byte_for_byte() {
 
 /// A backup of the app in a folder.
 async fn in_a_folder(app: &TestApp, scratch: &Scratch) -> PathBuf {
-    let place = Place::Folder(Folder::new(&scratch.0));
+    let place = Place::Folder(Folder::new(scratch.path()));
     let written = back_up(&boot(app, "none"), &place, Instant::now() + MINUTE).await.unwrap();
-    scratch.0.join(written.name)
+    scratch.path().join(written.name)
 }
 
 /// Every file below a folder.
@@ -447,7 +431,7 @@ async fn a_large_collection_goes_in_parts_and_every_file_is_sealed_with_the_key(
         let in_parts = head.e_tag().is_some_and(|tag| tag.contains("-3"));
         assert_eq!(in_parts, key.ends_with("blobs.bson.gz"), "{key}: {:?}", head.e_tag());
     }
-    let folder = fetch(&store.name, None, &scratch.0, |_| {}).await.unwrap();
+    let folder = fetch(&store.name, None, scratch.path(), |_| {}).await.unwrap();
     let (target, variables) = beside(&app);
     restore(&target, &check(&folder).unwrap(), false, |_| {}).await.unwrap();
     assert!(contents(&database(&variables).await, None).await == contents(&app.database().await, None).await);

@@ -19,6 +19,7 @@ use shared::config::Need;
 use tests::proxy::{Proxy, Stop};
 use tests::receiver::{Answers, Receiver};
 use tests::runtime_api::RuntimeApi;
+use tests::scratch::Scratch;
 use tests::{Answer, TestApp, canary};
 use tokio::io::AsyncReadExt;
 
@@ -475,9 +476,13 @@ async fn without_secrets_manager_init_fails_within_its_two_seconds_and_says_why(
 async fn a_binary_tells_of_its_request_before_it_answers_and_of_nothing_where_it_is_not_asked_to() {
     let app = TestApp::start().await;
     let (collector, sentry) = (
-        Receiver::start(Answers::With(StatusCode::OK)).await,
-        Receiver::start(Answers::With(StatusCode::OK)).await,
+        Receiver::start_with_tls(Answers::With(StatusCode::OK)).await,
+        Receiver::start_with_tls(Answers::With(StatusCode::OK)).await,
     );
+    let folder = Scratch::make();
+    let certificates = folder.path().join("certificates.pem");
+    let both = [&collector, &sentry].map(|receiver| receiver.certificate().unwrap().to_owned());
+    std::fs::write(&certificates, both.concat()).unwrap();
     let user = app.register().await;
     let sampled = [("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")];
     let event = app.event(&user, "GET", "/accounts", &sampled, None);
@@ -487,10 +492,15 @@ async fn a_binary_tells_of_its_request_before_it_answers_and_of_nothing_where_it
         .insert("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT".to_owned(), format!("{}/v1/traces", collector.url()));
     variables.insert("MONGODB_URI".to_owned(), "mongodb://127.0.0.1:1/?directConnection=true".to_owned());
     variables.insert("MONGO_SERVER_SELECTION_TIMEOUT_MS".to_owned(), "50".to_owned());
-    for (named, told) in [(false, 0), (true, 1)] {
+    // Not asked; asked, by a receiver whose certificate nobody here trusts; trusted.
+    for (named, trusted) in [(false, false), (true, false), (true, true)] {
+        let told = usize::from(trusted);
         if named {
             variables.insert("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), collector.url());
             variables.insert("SENTRY_DSN".to_owned(), sentry.dsn());
+        }
+        if trusted {
+            variables.insert("SSL_CERT_FILE".to_owned(), certificates.display().to_string());
         }
         let mut running = Running::start("accounts", &variables).await;
         running.api.until_next(PATIENCE).await.unwrap();
@@ -503,10 +513,12 @@ async fn a_binary_tells_of_its_request_before_it_answers_and_of_nothing_where_it
         assert_eq!(status, Some(0), "{log}");
         assert!(took < Duration::from_millis(500), "{} ms", took.as_millis());
         assert_eq!(steps(&log, "accounts").contains(&"telemetry".to_owned()), named, "{log}");
+        let refused = log.matches("it cannot be reached").count();
+        assert_eq!(refused, if named && !trusted { 2 } else { 0 }, "{log}");
     }
     assert_eq!(
         (collector.connections(), sentry.connections()),
-        (1, 1),
-        "and at the end there was nothing left"
+        (2, 2),
+        "one that was not trusted, one that was; and at the end there was nothing left"
     );
 }

@@ -1,12 +1,13 @@
 //! `make run` as a process: its end after a signal, and the files of its log.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use local::process;
 use rustix::process::Signal;
 use serde_json::Value;
+use tests::scratch::Scratch;
 use tests::{TestApp, canary};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
@@ -24,21 +25,19 @@ pub(crate) fn program() -> PathBuf {
 }
 
 /// A checkout of its own, as far as the command needs one.
-struct Checkout(PathBuf);
+struct Checkout(Scratch);
 
 impl Checkout {
     fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("fintrack-run-{}", tests::random_name()));
-        std::fs::create_dir_all(path.join("local")).unwrap();
-        std::fs::write(path.join("local/Cargo.toml"), "").unwrap();
-        std::fs::copy(root().join("template.yaml"), path.join("template.yaml")).unwrap();
-        Self(path)
+        let folder = Scratch::make();
+        std::fs::create_dir_all(folder.path().join("local")).unwrap();
+        std::fs::write(folder.path().join("local/Cargo.toml"), "").unwrap();
+        std::fs::copy(root().join("template.yaml"), folder.path().join("template.yaml")).unwrap();
+        Self(folder)
     }
-}
 
-impl Drop for Checkout {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
+    fn path(&self) -> &Path {
+        self.0.path()
     }
 }
 
@@ -60,7 +59,7 @@ impl Server {
             .envs(app.variables())
             .env("APP_ENV", "development")
             .env("PORT", port.to_string())
-            .current_dir(&checkout.0)
+            .current_dir(checkout.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -141,7 +140,8 @@ async fn after_sigterm_what_is_in_flight_is_answered_nothing_new_is_taken_and_a_
     assert_eq!(status, Some(0), "{said:?}");
     assert!(said.iter().any(|line| line == "All requests are answered"), "{said:?}");
     // Both files are below the port's folder: this is not the default port.
-    let combined = std::fs::read_to_string(checkout.0.join(format!("logs/{port}/combined.log"))).unwrap();
+    let combined =
+        std::fs::read_to_string(checkout.path().join(format!("logs/{port}/combined.log"))).unwrap();
     canary::check(&combined);
     assert_eq!(steps(&combined), ["http", "closing", "mongodb", "redis", "closed"], "{combined}");
     let completed = combined.lines().filter(|line| line.contains("request completed"));

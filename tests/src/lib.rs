@@ -1,7 +1,8 @@
 //! What the tests share: the whole API in one process ([`app`]), a proxy that brings every fault of a network and stops a
 //! process in the midst of a write ([`proxy`]), a valid request of every operation ([`requests`]), Lambda's Runtime API for
-//! one process ([`runtime_api`]), the log of a test ([`log`]) and what may be in none ([`canary`]), what others are told ([`receiver`]), a function full of bugs
-//! ([`misbehaving`]), and the API's description ([`openapi`]).
+//! one process ([`runtime_api`]), the log of a test ([`log`]) and what may be in none ([`canary`]), what others are told
+//! ([`receiver`]), a folder of a test's own ([`scratch`]), a function full of bugs ([`misbehaving`]), and the API's
+//! description ([`openapi`]).
 //! Must never be a dependency of what ships.
 
 #![allow(
@@ -22,6 +23,7 @@ pub mod proxy;
 pub mod receiver;
 pub mod requests;
 pub mod runtime_api;
+pub mod scratch;
 
 pub use app::{Answer, Mounted, PASSWORD, TestApp, User, event, random_ip, random_name};
 

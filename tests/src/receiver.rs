@@ -1,5 +1,5 @@
-//! Whoever is told of the service by itself: a collector of traces, or Sentry. Takes what is sent, over HTTP on loopback,
-//! and looks at every byte of it as the log is looked at. Must never answer before it has kept what it was sent.
+//! Whoever is told of the service by itself: a collector of traces, or Sentry. Takes what is sent, over HTTP or HTTPS on
+//! loopback, and looks at every byte of it as the log is looked at. Must never answer before it has kept what it was sent.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rcgen::{CertifiedKey, KeyPair};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio_rustls::rustls::{self, ServerConfig};
 
 use crate::canary;
 
@@ -40,33 +44,69 @@ struct Seen {
 pub struct Receiver {
     pub port: u16,
     seen: Arc<Seen>,
+    /// Its certificate as PEM, where it speaks TLS.
+    certificate: Option<String>,
 }
 
 impl Receiver {
     pub async fn start(answers: Answers) -> Self {
+        Self::listen(answers, None).await
+    }
+
+    /// With TLS, and a certificate that nobody has signed.
+    pub async fn start_with_tls(answers: Answers) -> Self {
+        let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+        Self::listen(answers, Some(own)).await
+    }
+
+    async fn listen(answers: Answers, own: Option<CertifiedKey<KeyPair>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let seen = Arc::<Seen>::default();
         let kept = seen.clone();
+        let certificate = own.as_ref().map(|own| own.cert.pem());
+        let acceptor = own.as_ref().map(acceptor);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 kept.connections.fetch_add(1, Ordering::SeqCst);
                 let kept = kept.clone();
                 let service = service_fn(move |request| take(kept.clone(), answers, request));
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    let served = match acceptor {
+                        None => http1::Builder::new().serve_connection(TokioIo::new(stream), service).await,
+                        // Who does not trust the certificate ends the handshake.
+                        Some(acceptor) => match acceptor.accept(stream).await {
+                            Ok(tls) => {
+                                http1::Builder::new().serve_connection(TokioIo::new(tls), service).await
+                            }
+                            Err(_) => return,
+                        },
+                    };
+                    drop(served);
+                });
             }
         });
-        Self { port, seen }
+        Self { port, seen, certificate }
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.certificate.is_some() { "https" } else { "http" }
     }
 
     /// Its base URL.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", self.scheme(), self.port)
     }
 
     /// Its Sentry DSN.
     pub fn dsn(&self) -> String {
-        format!("http://0123456789abcdef@127.0.0.1:{}/42", self.port)
+        format!("{}://0123456789abcdef@127.0.0.1:{}/42", self.scheme(), self.port)
+    }
+
+    /// Its certificate as PEM, where it speaks TLS.
+    pub fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
     }
 
     /// What it was sent so far.
@@ -78,6 +118,18 @@ impl Receiver {
     pub fn connections(&self) -> usize {
         self.seen.connections.load(Ordering::SeqCst)
     }
+}
+
+fn acceptor(own: &CertifiedKey<KeyPair>) -> TlsAcceptor {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("TLS has versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key.into())
+        .expect("a certificate and its key");
+    TlsAcceptor::from(Arc::new(config))
 }
 
 async fn take(
