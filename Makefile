@@ -104,7 +104,7 @@ lint: ## Format and clippy, warnings refused; cargo-deny and typos where they ar
 	@$(rust)
 	cargo fmt --all --check
 	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
-	$(if $(DENY),$(DENY) --offline check bans licenses sources,@echo "cargo-deny is not installed: dependencies are not judged (make lint-tools)")
+	$(if $(DENY),$(DENY) --offline check --hide-inclusion-graph bans licenses sources,@echo "cargo-deny is not installed: dependencies are not judged (make lint-tools)")
 	$(if $(TYPOS),$(TYPOS),@echo "typos is not installed: spelling is not judged (make lint-tools)")
 
 lint-tools: $(DENY_OWN) $(TYPOS_OWN) ## cargo-deny and typos, pinned, into .local for make lint
