@@ -1,8 +1,8 @@
 # The index of commands. Logic is in `local` (Rust); here is only what calls it.
 #
 # Variables: PORT (3000), FRESH=1 (run: start empty), FN and EVENT (invoke), PROFILE (build: lambda, release or dev),
-# ARCH (build: x86_64 or arm64), USER (doctor, erase: whom), TO (backup), FROM and BUCKET (restore; FRESH=1: begin an unfinished one
-# anew), TESTS (test: which, as cargo-nextest or cargo test filters them), PARSER and SECONDS (fuzz: which folder of
+# ARCH (build: x86_64 or arm64), USER (doctor, erase: whom), TO (backup), FROM and BUCKET (restore; FRESH=1: begin an
+# unfinished one anew), TESTS (test: which, as cargo-nextest or cargo test filters them), PARSER and SECONDS (fuzz: which folder of
 # tests/corpus, all unless said; for how long each), SAM_PORT (3001) and OFFLINE=1 (sam-local), LOAD, RATE, DURATION, USERS,
 # BASE, ELSEWHERE and P99_MS (load), ENV, YES=1 and AT_ONCE=1 (deploy).
 
@@ -58,7 +58,7 @@ need = $(if $(shell command -v $(1)),,$(error $(1) is missing: $(2)))
 rust = $(call need,cargo,install Rust with rustup and run this again) $(call need,cc,install a C compiler (Debian: apt install gcc))
 python = $(call need,python3,install it (Debian: apt install python3 python3-pip python3-venv))
 
-.PHONY: help run demo erase test test-faults fuzz check lint lint-tools advisories fmt docs config-check bench load build deploy lambda-local invoke sam-local sam-invoke test-sam test-load migrate doctor backup restore lint-template clean local
+.PHONY: help run demo test test-faults fuzz check lint lint-tools advisories fmt docs config-check bench load build deploy lambda-local invoke sam-local sam-invoke test-sam test-load migrate doctor erase backup restore lint-template clean local
 
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -172,11 +172,13 @@ migrate: local ## The indexes of MONGODB_URI, or of the databases of make run
 	@exec $(LOCAL) migrate
 
 # Every shell sets USER to the login name: only make's own command line counts.
+WHOM = $(if $(filter command,$(origin USER)),"$$USER")
+
 doctor: local ## Totals, balances and knowledge, recomputed and compared (USER=id or e-mail address, or USER=all)
-	@exec $(LOCAL) doctor $(if $(filter command,$(origin USER)),"$$USER")
+	@exec $(LOCAL) doctor $(WHOM)
 
 erase: local ## Users, by id, as DELETE /auth/me does: after a restore, those who erased themselves since (USER="id id")
-	@exec $(LOCAL) erase $(if $(filter command,$(origin USER)),"$$USER")
+	@exec $(LOCAL) erase $(WHOM)
 
 backup: local ## A backup of MONGODB_URI, or of the databases of make run (TO=s3://bucket, or a folder)
 	@exec $(LOCAL) backup "$(TO)"

@@ -39,7 +39,8 @@ pub fn parse(text: &str) -> Result<Vec<UserId>> {
     Ok(ids)
 }
 
-/// Erases each, in order, and tells it. Safe to repeat.
+/// Erases each, in order, and tells it. Safe to repeat. Who is told as erased is gone for everyone; where it was cut off, the
+/// next migration removes what is left.
 ///
 /// # Errors
 /// MongoDB does not answer: those who were told are erased, the others are not.

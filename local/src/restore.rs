@@ -282,9 +282,10 @@ pub async fn restore(boot: &Boot, backup: &Checked, again: bool, tell: impl Fn(S
         ),
     }
     store().begin_restore(&backup.id).await.context("the restore could not begin")?;
+    let names = backup.manifest.collections.iter().map(|collection| collection.name.clone()).collect();
+    store().bare_collections(names).await.context("the collections could not be made")?;
     let mut restored = Restored::default();
     for collection in &backup.manifest.collections {
-        store().bare_collection(&collection.name).await.context("a collection could not be made")?;
         fill(&mongo, &backup.folder, collection).await?;
         let count = store().count_documents(&collection.name).await.context("nothing could be counted")?;
         if count != collection.documents {

@@ -29,7 +29,7 @@ fn functions() -> BTreeSet<String> {
 }
 
 /// Dependencies of what ships; those of its tests left out.
-fn dependencies(package: &Package) -> BTreeSet<String> {
+pub(crate) fn dependencies(package: &Package) -> BTreeSet<String> {
     let shipped = package.dependencies.iter().filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
     shipped.map(|dependency| dependency.name.to_string()).collect()
 }

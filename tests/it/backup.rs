@@ -357,8 +357,9 @@ async fn what_has_expired_comes_back_into_a_migrated_database_before_its_indexes
     let store = || target.mongo().unwrap().for_duration(MINUTE);
     shared::store::indexes::migrate(&target.mongo().unwrap()).await.unwrap();
     store().begin_restore("a try").await.unwrap();
-    for name in ["sessions", "not-there-yet"] {
-        store().bare_collection(name).await.unwrap();
+    let names = ["sessions", "not-there-yet"];
+    store().bare_collections(names.map(str::to_owned).to_vec()).await.unwrap();
+    for name in names {
         let left = database(&variables).await.collection::<Document>(name).list_index_names().await.unwrap();
         assert_eq!(left, ["_id_"], "{name}");
     }

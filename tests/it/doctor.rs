@@ -226,9 +226,9 @@ async fn the_command_ends_with_0_and_a_summary_or_with_1_and_a_line_for_each_use
 
 #[test]
 fn make_takes_the_user_of_its_command_line_and_never_the_login_name() {
-    let recipe = |arguments: &[&str]| {
+    let recipe_of = |target: &str, arguments: &[&str]| {
         let output = Command::new("make")
-            .args(["--no-print-directory", "-n", "doctor"])
+            .args(["--no-print-directory", "-n", target])
             .args(arguments)
             .env("USER", "root")
             // The tests are themselves run by a make.
@@ -241,6 +241,10 @@ fn make_takes_the_user_of_its_command_line_and_never_the_login_name() {
         let out = String::from_utf8(output.stdout).unwrap();
         out.lines().last().unwrap().trim().to_owned()
     };
+    let recipe = |arguments: &[&str]| recipe_of("doctor", arguments);
     assert!(recipe(&[]).ends_with("local doctor"), "{}", recipe(&[]));
     assert!(recipe(&["USER=all"]).ends_with("local doctor \"$USER\""), "{}", recipe(&["USER=all"]));
+    assert!(recipe_of("erase", &[]).ends_with("local erase"), "{}", recipe_of("erase", &[]));
+    let named = recipe_of("erase", &["USER=an-id"]);
+    assert!(named.ends_with("local erase \"$USER\""), "{named}");
 }

@@ -13,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rcgen::{CertifiedKey, KeyPair};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
@@ -70,20 +71,13 @@ impl Receiver {
             while let Ok((stream, _)) = listener.accept().await {
                 kept.connections.fetch_add(1, Ordering::SeqCst);
                 let kept = kept.clone();
-                let service = service_fn(move |request| take(kept.clone(), answers, request));
                 let acceptor = acceptor.clone();
                 tokio::spawn(async move {
-                    let served = match acceptor {
-                        None => http1::Builder::new().serve_connection(TokioIo::new(stream), service).await,
-                        // Who does not trust the certificate ends the handshake.
-                        Some(acceptor) => match acceptor.accept(stream).await {
-                            Ok(tls) => {
-                                http1::Builder::new().serve_connection(TokioIo::new(tls), service).await
-                            }
-                            Err(_) => return,
-                        },
-                    };
-                    drop(served);
+                    let Some(acceptor) = acceptor else { return serve(stream, kept, answers).await };
+                    // Who does not trust the certificate ends the handshake.
+                    if let Ok(tls) = acceptor.accept(stream).await {
+                        serve(tls, kept, answers).await;
+                    }
                 });
             }
         });
@@ -130,6 +124,11 @@ fn acceptor(own: &CertifiedKey<KeyPair>) -> TlsAcceptor {
         .with_single_cert(vec![own.cert.der().clone()], key.into())
         .expect("a certificate and its key");
     TlsAcceptor::from(Arc::new(config))
+}
+
+async fn serve(connection: impl AsyncRead + AsyncWrite + Unpin, seen: Arc<Seen>, answers: Answers) {
+    let service = service_fn(move |request| take(seen.clone(), answers, request));
+    drop(http1::Builder::new().serve_connection(TokioIo::new(connection), service).await);
 }
 
 async fn take(

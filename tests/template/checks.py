@@ -476,6 +476,13 @@ def flat(text):
     return re.sub(r"\s+", " ", text)
 
 
+def load_on_mongodb(values):
+    """Of the parameters' values: the environments that are reserved, and the connections that they may have open."""
+    environments = sum(int(value) for name, value in values.items() if name.endswith("Concurrency"))
+    # Of each its pool, and the driver's monitor.
+    return environments, environments * (int(values["MongoPoolSize"]) + 1)
+
+
 def numbers(expanded):
     """What docs/RUNBOOK.md says of the template in numbers. An alarm costs $0.10 for each metric, a composite one $0.50."""
     watched = sum(len(list(metrics(it["Properties"]))) for it in of_type(expanded, "AWS::CloudWatch::Alarm").values())
@@ -483,11 +490,10 @@ def numbers(expanded):
     alarms_in_all = len(list(all_alarms(expanded)))
     yield f"{alarms_in_all} alarms on {watched} metrics ${watched * 0.10 + composites * 0.50:.2f}"
     defaults = {name: it.get("Default") for name, it in expanded["Parameters"].items()}
-    reserved = [int(value) for name, value in defaults.items() if name.endswith("Concurrency")]
-    yield f"The stack reserves {sum(reserved)} environments, and AWS wants 100 left: {sum(reserved) + 100} or more"
+    reserved, connections = load_on_mongodb(defaults)
+    yield f"The stack reserves {reserved} environments, and AWS wants 100 left: {reserved + 100} or more"
     each = " | ".join(str(defaults[f"{prefix}Concurrency"]) for prefix, *_ in {**FUNCTIONS, **JOBS}.values())
-    yield f"| {each} | {sum(reserved)} |"
-    connections = sum(reserved) * (int(defaults["MongoPoolSize"]) + 1)
+    yield f"| {each} | {reserved} |"
     yield f"**{connections}** |"
 
 

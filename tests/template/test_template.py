@@ -553,8 +553,7 @@ class Settings(unittest.TestCase):
                 self.assertRegex(value, definition.get("AllowedPattern", "^"))
             # As ARCHITECTURE's budget of connections: an Atlas M10 without a fifth for people and migrations.
             values = {name: given.get(name, definition.get("Default")) for name, definition in known.items()}
-            environments = sum(int(value) for name, value in values.items() if name.endswith("Concurrency"))
-            self.assertLess(environments * (int(values["MongoPoolSize"]) + 1), 1200, environment)
+            self.assertLess(checks.load_on_mongodb(values)[1], 1200, environment)
             # After a restore the log says who is to be erased again.
             self.assertLessEqual(int(values["BackupRetentionDays"]), int(values["LogRetentionDays"]), environment)
             needed = {name for name, definition in known.items() if "Default" not in definition}

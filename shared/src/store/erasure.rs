@@ -55,7 +55,7 @@ impl Store {
             }),
         )
         .await?;
-        // Kept as long as backups are, at a level that every setting in use has: after a restore it says whom to erase again.
+        // After a restore the log says whom to erase again: of a level that all but LOG_LEVEL=ERROR keep.
         tracing::warn!(message = "user erased", event = "user_erased", user.id = user.to_string());
         // The user is gone for everyone; what could not be removed now is noted, and is removed by the next migration.
         if let Err(error) = remove_all(self, uuid_of(user.uuid())).await {

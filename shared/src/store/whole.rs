@@ -263,19 +263,22 @@ impl Store {
         .await
     }
 
-    /// Makes a collection of a database that [`Store::begin_restore`] found empty, or takes the indexes off the one that a
+    /// Makes the collections of a database that [`Store::begin_restore`] found empty, or takes the indexes off those that a
     /// migration made there: one of them would remove what has expired while it comes back.
     ///
     /// # Errors
     /// MongoDB does not answer.
-    pub async fn bare_collection(&self, name: &str) -> Result<(), WholeError> {
-        let (store, name) = (self.clone(), name.to_owned());
+    pub async fn bare_collections(&self, names: Vec<String>) -> Result<(), WholeError> {
+        let store = self.clone();
         self.run(async move {
             let db = store.db().await?;
-            if own_collections(&db).await?.contains(&name) {
-                db.collection::<Document>(&name).drop_indexes().await?;
-            } else {
-                db.create_collection(&name).await?;
+            let there = own_collections(&db).await?;
+            for name in names {
+                if there.contains(&name) {
+                    db.collection::<Document>(&name).drop_indexes().await?;
+                } else {
+                    db.create_collection(&name).await?;
+                }
             }
             Ok(())
         })

@@ -1,6 +1,7 @@
-//! One function for each parser that meets what a client (or whoever sets the environment, or holds the backups) wrote. Each takes any bytes and
-//! asserts the parser's laws, not only that it returns. `tests/corpus/<parser>` holds its reviewed inputs, which a plain
-//! test runs, as they are and mutated; `fuzz/` hands the same functions to a coverage-guided fuzzer (`make fuzz`).
+//! One function for each parser that meets what a client (or whoever sets the environment, or holds the backups) wrote.
+//! Each takes any bytes and asserts the parser's laws, not only that it returns. `tests/corpus/<parser>` holds its reviewed
+//! inputs, which a plain test runs, as they are and mutated; `fuzz/` hands the same functions to a coverage-guided fuzzer
+//! (`make fuzz`).
 //! Must never need a database, nor depend on the time of day.
 
 mod address;
