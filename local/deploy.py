@@ -5,6 +5,7 @@ reach the unpublished version only, and no request (docs/decisions/0022-a-releas
 hold a setting of its own.
 
 The region is AWS_REGION's alone, which the other commands of docs/RUNBOOK.md read too; `sam` by itself reads another variable.
+The account is the one of what the settings name by ARN: with another's credentials nothing is deployed.
 
 Usage: deploy.py [--arch] [--yes] [--at-once] <dev, staging or prod>
   --arch     says what architecture the settings want, and deploys nothing
@@ -43,6 +44,29 @@ def settings(config, environment, region):
     return parameters
 
 
+def check_account(parameters, environment, region):
+    """The credentials are of the account that the settings mean."""
+    named = {value.split(":")[4]: name for name, value in parameters.items() if value.startswith("arn:")}
+    if not named:
+        return
+    # SAM's own, which `--arch` has no need of.
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        account = boto3.client("sts", region_name=region).get_caller_identity()["Account"]
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(f"Error: AWS does not say whose credentials these are: {error}")
+    for wanted, name in named.items():
+        if wanted != account:
+            sys.exit(f"Error: {name} of {environment} is in the account {wanted}, and your credentials are of {account}")
+
+
+def quoted(value):
+    """A value as `sam` reads it whole, whatever is in it: a schedule has spaces."""
+    return '"' + value.replace('"', '\\"') + '"'
+
+
 def binaries(architecture):
     """Every built function, each for the architecture that is deployed."""
     found = sorted(BUILT.glob("*/bootstrap"))
@@ -77,13 +101,15 @@ def main():
         print(architecture)
         return
     found = binaries(architecture)
+    check_account(overrides, environment, region)
     if "--at-once" in options:
         overrides["DeploymentType"] = "AllAtOnce"
     overrides["Release"] = release(pathlib.Path("template.yaml").read_bytes(), overrides, found)
     sam = pathlib.Path(sys.executable).with_name("sam")
-    given = [f"{name}={value}" for name, value in overrides.items()]
-    # The command line's parameters take the place of all that samconfig.toml has.
-    command = [str(sam), "deploy", "--config-env", environment, "--region", region]
+    given = [f"{name}={quoted(value)}" for name, value in overrides.items()]
+    # The template that was judged, whatever a `sam build` by hand has left. The command line's parameters take the place of
+    # all that samconfig.toml has.
+    command = [str(sam), "deploy", "--template-file", "template.yaml", "--config-env", environment, "--region", region]
     command += ["--no-confirm-changeset"] if "--yes" in options else []
     command += ["--parameter-overrides", *given]
     os.environ["SAM_CLI_TELEMETRY"] = "0"

@@ -43,7 +43,8 @@ pub fn parse(text: &str) -> Result<Vec<UserId>> {
 /// next migration removes what is left.
 ///
 /// # Errors
-/// MongoDB does not answer: those who were told are erased, the others are not.
+/// MongoDB does not answer: those who were told are erased, those after the one that it failed at are not. That one may be
+/// either; done again, it tells which.
 pub async fn erase(boot: &Boot, users: &[UserId], mut tell: impl FnMut(String)) -> Result<Erased> {
     let mongo = boot.mongo().context("MONGODB_URI is missing")?;
     let mut erased = Erased::default();

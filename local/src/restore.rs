@@ -83,12 +83,16 @@ pub async fn place(to: &str, kms_key_id: Option<&str>) -> Result<Place> {
     }
 }
 
-/// Backs the database up, as the scheduled function does.
+/// Backs the database up, as the scheduled function does, unless it is stopped.
 ///
 /// # Errors
 /// MongoDB's or the place's own.
-pub async fn back_up(boot: &Boot, place: &Place) -> Result<Written, BackupError> {
-    export::back_up(boot, place, Instant::now() + BACKUP_PATIENCE).await
+pub async fn back_up(
+    boot: &Boot,
+    place: &Place,
+    stopped: impl Future<Output = ()>,
+) -> Result<Written, BackupError> {
+    export::back_up(boot, place, Instant::now() + BACKUP_PATIENCE, stopped).await
 }
 
 /// A backup in a folder, checked to its last byte.
@@ -258,32 +262,33 @@ impl Display for Restored {
     }
 }
 
-/// Puts a backup into an empty database, counts what is there, and makes the indexes. `again` first removes what an
-/// unfinished restore has brought.
+/// Puts a backup into an empty database, counts what is there, and makes the indexes. `again` first removes the collections
+/// of an unfinished restore.
 ///
 /// # Errors
-/// The database is not empty, or MongoDB does not answer; then it is marked as one that is being restored.
+/// The database is not empty. Or somebody else writes to it, or MongoDB does not answer; then it is marked as one that is
+/// being restored.
 pub async fn restore(boot: &Boot, backup: &Checked, again: bool, tell: impl Fn(String)) -> Result<Restored> {
     let mongo = boot.mongo().context("MONGODB_URI is missing")?;
     let store = || mongo.for_duration(PATIENCE);
     match store().target().await.context("the database cannot be looked at")? {
         Target::Empty => {}
         Target::Unfinished(of) if again => {
-            tell(format!("Removing what the unfinished restore of {of} has brought"));
-            store().undo_restore().await.context("it could not be removed: do it again")?;
+            tell(format!("Removing the collections of the unfinished restore of {of}"));
+            store().undo_restore().await.context("they could not be removed")?;
         }
         Target::Unfinished(of) => bail!(
-            "a restore of the backup of {of} did not come to its end: FRESH=1 make restore FROM=… removes what it has \
-             brought, and begins anew"
+            "a restore of the backup of {of} did not come to its end: FRESH=1 make restore FROM=… removes its \
+             collections, with whatever is in them, and begins anew"
         ),
         Target::Filled(name) => bail!(
             "the database holds documents already (in {name}), and a backup is restored into an empty one: name another \
              by MONGODB_DATABASE or MONGODB_URI"
         ),
     }
-    store().begin_restore(&backup.id).await.context("the restore could not begin")?;
-    let names = backup.manifest.collections.iter().map(|collection| collection.name.clone()).collect();
-    store().bare_collections(names).await.context("the collections could not be made")?;
+    let names: Vec<String> = backup.manifest.collections.iter().map(|of| of.name.clone()).collect();
+    store().begin_restore(&backup.id, &names).await.context("the restore could not begin")?;
+    store().bare_collections(names.clone()).await.context("the collections could not be made")?;
     let mut restored = Restored::default();
     for collection in &backup.manifest.collections {
         fill(&mongo, &backup.folder, collection).await?;
@@ -295,6 +300,9 @@ pub async fn restore(boot: &Boot, backup: &Checked, again: bool, tell: impl Fn(S
             );
         }
         restored.collections.push((collection.name.clone(), count));
+    }
+    if let Some(name) = store().filled_beside(names).await.context("nothing could be counted")? {
+        bail!("{name} holds documents, and the manifest has no such collection: who else writes to it?");
     }
     // After the documents: quicker, and what has expired is not removed before it is counted.
     indexes::migrate_within(&mongo, PATIENCE).await.context("the indexes could not be made")?;

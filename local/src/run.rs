@@ -458,10 +458,10 @@ pub async fn back_up(workspace: &Workspace, environment: &Variables, to: &str) -
     let mut stop = Stop::listen()?;
     let place = restore::place(to, variable(environment, "BACKUP_KMS_KEY_ID")).await?;
     let boot = boot_of_a_database(workspace, environment)?;
-    let work = async { restore::back_up(&boot, &place).await.map_err(|error| anyhow!("{}", error.chain())) };
-    let written = stop.unless_asked(Box::pin(work)).await;
+    // Stopped, it takes back what it has begun.
+    let written = Box::pin(restore::back_up(&boot, &place, stop.asked())).await;
     boot.close(SERVICE).await;
-    let written = written?;
+    let written = written.map_err(|error| anyhow!("{}", error.chain()))?;
     let (name, documents, bytes) = (written.name, written.documents, written.bytes);
     say(format_args!("The backup {name} is whole: {documents} documents, {bytes} bytes"));
     Ok(ExitCode::SUCCESS)

@@ -3,13 +3,16 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use futures_util::FutureExt;
 use lambda_http::Adapter;
 use lambda_runtime::LambdaEvent;
+use opentelemetry::context::FutureExt as _;
 use serde::de::IgnoredAny;
 use tracing::Instrument;
 
@@ -112,10 +115,22 @@ impl Job {
                 tracing::error!(message = "job not begun", reason = error.to_string());
                 JobFailed
             })?;
-            (self.work)(boot, until).await
+            self.watched(boot, until).await
         }
         .instrument(span)
         .await
+    }
+
+    /// The work; whoever is told of errors is told of its failure or panic.
+    async fn watched(&self, boot: Boot, until: Instant) -> Result<(), JobFailed> {
+        let Some(watch) = boot.watch(self.function.name) else { return (self.work)(boot, until).await };
+        let watched = watch.begin_job();
+        let work = (self.work)(boot, until).with_context(watched.context());
+        let done = AssertUnwindSafe(work).catch_unwind().await;
+        if !matches!(done, Ok(Ok(()))) {
+            watch.job_failed(watched).await;
+        }
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
     async fn fresh(&self) -> Result<Boot, StartError> {

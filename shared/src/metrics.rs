@@ -20,7 +20,7 @@ const MINUTE_MS: i64 = 60_000;
 pub enum Metric {
     /// A request was answered.
     Requests,
-    /// What an answer took, from the event to the answer.
+    /// What an answer took, from the event until it was ready. Telling its receivers of it comes after, where there are any.
     Duration,
     /// A request was the first of its execution environment.
     ColdStart,

@@ -25,6 +25,9 @@ use crate::config::{LogFormat, LoggingConfig};
 use crate::metrics;
 use crate::watch;
 
+/// The target of what must be on record: it is written whatever the least level is, as metrics are.
+pub(crate) const RECORD: &str = "record";
+
 /// A duration as a line tells it, in whole milliseconds.
 pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -76,7 +79,7 @@ fn filter(config: &LoggingConfig) -> Targets {
     Targets::new()
         .with_default(level)
         .with_targets(drivers.map(|driver| (driver, level.min(LevelFilter::WARN))))
-        .with_target(metrics::TARGET, LevelFilter::INFO)
+        .with_targets([metrics::TARGET, RECORD].map(|always| (always, LevelFilter::INFO)))
 }
 
 /// Starts logging for the process, its panics included. A second call keeps the first subscriber: one process may mount
@@ -291,8 +294,9 @@ pub(crate) mod tests {
             let _request = tracing::error_span!("request", correlation_id = "abc").entered();
             tracing::warn!("too little");
             tracing::error!(cause = "line\nbreak\u{1b}[31m", "kept");
+            tracing::warn!(target: RECORD, "on record");
         });
-        assert_eq!(lines.len(), 1);
+        assert_eq!((lines.len(), &lines[1]["message"]), (2, &json!("on record")));
         assert_eq!((&lines[0]["message"], &lines[0]["correlation_id"]), (&json!("kept"), &json!("abc")));
         assert_eq!(lines[0]["cause"], "line\nbreak\u{1b}[31m", "escaped, so that it is one line");
     }

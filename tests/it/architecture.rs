@@ -14,7 +14,10 @@ fn read(path: &str) -> String {
 pub(crate) fn metadata() -> Metadata {
     MetadataCommand::new()
         .manifest_path(root().join("Cargo.toml"))
-        .other_options(["--offline".to_owned(), "--locked".to_owned()])
+        // Of this platform alone: a build has fetched no other's packages, and a test fetches none.
+        .other_options(
+            ["--offline", "--locked", "--filter-platform", "host-tuple"].map(str::to_owned).to_vec(),
+        )
         .exec()
         .unwrap()
 }

@@ -8,11 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::Client;
-use backup::export::back_up;
+use backup::export::{BackupError, back_up};
 use backup::folder::Folder;
 use backup::manifest::{FILE, Manifest};
 use backup::place::{PART_BYTES, Place, Writer};
+use http::StatusCode;
 use local::doctor::{self, Whom};
+
 use local::restore::{check, fetch, restore};
 use mongodb::Database;
 use mongodb::bson::{self, Bson, Document, RawDocumentBuf, Timestamp, doc};
@@ -22,6 +24,7 @@ use shared::config::Config;
 use shared::metrics::Metric;
 use shared::store::whole::{Target, WholeError};
 use tests::log::capture;
+use tests::receiver::{Answers, Receiver};
 use tests::runtime_api::Act;
 use tests::scratch::Scratch;
 use tests::{TestApp, User, random_name};
@@ -211,7 +214,8 @@ async fn a_backup_under_writes_is_of_one_moment_and_comes_back_byte_for_byte() {
 /// A backup of the app in a folder.
 async fn in_a_folder(app: &TestApp, scratch: &Scratch) -> PathBuf {
     let place = Place::Folder(Folder::new(scratch.path()));
-    let written = back_up(&boot(app, "none"), &place, Instant::now() + MINUTE).await.unwrap();
+    let until = Instant::now() + MINUTE;
+    let written = back_up(&boot(app, "none"), &place, until, std::future::pending()).await.unwrap();
     scratch.path().join(written.name)
 }
 
@@ -331,15 +335,24 @@ async fn an_unfinished_restore_is_begun_anew_only_when_asked_and_is_never_backed
     let checked = check(&in_a_folder(&app, &scratch).await).unwrap();
     let (target, variables) = beside(&app);
     let store = || target.mongo().unwrap().for_duration(MINUTE);
-    store().begin_restore("another backup").await.unwrap();
-    store().insert_documents("users", vec![bson::serialize_to_vec(&doc! {"_id": 1}).unwrap()]).await.unwrap();
-    assert!(matches!(store().begin_restore("a third").await, Err(WholeError::BeingRestored)));
+    let brought = ["users".to_owned(), "not-there-yet".to_owned()];
+    store().begin_restore("another backup", &brought).await.unwrap();
+    let one = || vec![bson::serialize_to_vec(&doc! {"_id": 1}).unwrap()];
+    store().insert_documents("users", one()).await.unwrap();
+    assert!(matches!(store().begin_restore("a third", &[]).await, Err(WholeError::BeingRestored)));
     assert!(matches!(store().export().await, Err(WholeError::BeingRestored)));
 
     let before = contents(&database(&variables).await, None).await;
     let said = restore(&target, &checked, false, |_| {}).await.unwrap_err().to_string();
     assert!(said.contains("another backup") && said.contains("FRESH=1"), "{said}");
     assert!(contents(&database(&variables).await, None).await == before);
+    // What the restore has not brought is somebody's, and nothing is removed beside it.
+    store().insert_documents("of-others", one()).await.unwrap();
+    let before = contents(&database(&variables).await, None).await;
+    let said = format!("{:#}", restore(&target, &checked, true, |_| {}).await.unwrap_err());
+    assert!(said.contains("could not be removed") && said.contains("of-others"), "{said}");
+    assert!(contents(&database(&variables).await, None).await == before);
+    database(&variables).await.collection::<Document>("of-others").drop().await.unwrap();
     restore(&target, &checked, true, |_| {}).await.unwrap();
     assert!(contents(&database(&variables).await, None).await == contents(&app.database().await, None).await);
     assert_eq!(store().target().await.unwrap(), Target::Filled("accounts".to_owned()));
@@ -356,8 +369,8 @@ async fn what_has_expired_comes_back_into_a_migrated_database_before_its_indexes
     let (target, variables) = beside(&app);
     let store = || target.mongo().unwrap().for_duration(MINUTE);
     shared::store::indexes::migrate(&target.mongo().unwrap()).await.unwrap();
-    store().begin_restore("a try").await.unwrap();
     let names = ["sessions", "not-there-yet"];
+    store().begin_restore("a try", &names.map(str::to_owned)).await.unwrap();
     store().bare_collections(names.map(str::to_owned).to_vec()).await.unwrap();
     for name in names {
         let left = database(&variables).await.collection::<Document>(name).list_index_names().await.unwrap();
@@ -376,14 +389,20 @@ async fn who_erased_themselves_after_a_backup_is_erased_again_after_its_restore(
     let (user, scratch) = (scene(&app).await, Scratch::make());
     let folder = in_a_folder(&app, &scratch).await;
     app.call(&user, "DELETE", "/auth/me", &[], Some(&json!({"password": tests::PASSWORD}))).await.expect(204);
-    // What RUNBOOK looks for, and takes out of the line.
-    let told = log.messages("user erased");
+    // What RUNBOOK looks for, and takes out of the lines: the first is there before anything is done.
+    let lines = log.lines();
+    let told: Vec<_> =
+        lines.iter().filter(|line| line["message"].as_str().unwrap().starts_with("user eras")).collect();
+    let events: Vec<_> = told.iter().map(|line| (&line["message"], &line["event"])).collect();
     assert_eq!(
-        (told.len(), &told[0]["event"], &told[0]["level"]),
-        (1, &json!("user_erased"), &json!("WARN"))
+        events,
+        [
+            (&json!("user erasure begun"), &json!("user_erasure_begun")),
+            (&json!("user erased"), &json!("user_erased"))
+        ]
     );
-    let id = told[0]["user.id"].as_str().unwrap();
-    assert_eq!(id, user.id.to_string());
+    let id = told[1]["user.id"].as_str().unwrap();
+    assert!(id == user.id.to_string() && told[0]["user.id"] == told[1]["user.id"]);
 
     let (_, beside) = beside(&app);
     let restored = command(&beside, &["restore", folder.to_str().unwrap()]);
@@ -436,6 +455,48 @@ async fn a_large_collection_goes_in_parts_and_every_file_is_sealed_with_the_key(
     let (target, variables) = beside(&app);
     restore(&target, &check(&folder).unwrap(), false, |_| {}).await.unwrap();
     assert!(contents(&database(&variables).await, None).await == contents(&app.database().await, None).await);
+}
+
+#[tokio::test]
+async fn without_a_key_the_bucket_decides_how_a_backup_is_sealed() {
+    let (app, store) = (TestApp::start().await, Store::make().await);
+    fill(&app, PART_BYTES / 1_000_000 + 2).await;
+    let place = Place::Bucket(backup::bucket::Bucket::open(&store.name, None).await);
+    let until = Instant::now() + MINUTE;
+    back_up(&boot(&app, "none"), &place, until, std::future::pending()).await.unwrap();
+    for key in store.keys().await {
+        let head = store.client.head_object().bucket(&store.name).key(&key).send().await.unwrap();
+        assert_ne!(head.server_side_encryption().map(|kind| kind.as_str()), Some("aws:kms"), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_backup_that_is_stopped_midway_takes_back_the_file_that_it_is_at() {
+    let (app, store, scratch) = (TestApp::start().await, Store::make().await, Scratch::make());
+    fill(&app, 2 * PART_BYTES / 1_000_000 + 2).await;
+    let until = || Instant::now() + MINUTE;
+    let bucket = Place::Bucket(backup::bucket::Bucket::open(&store.name, None).await);
+    let begun = async {
+        while store.begun().await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let stopped = Box::pin(back_up(&boot(&app, "none"), &bucket, until(), begun)).await;
+    assert!(matches!(stopped, Err(BackupError::Stopped)), "{stopped:?}");
+    assert_eq!(store.begun().await, 0);
+    assert!(!store.keys().await.iter().any(|key| key.ends_with(FILE)));
+
+    let folder = Place::Folder(Folder::new(scratch.path()));
+    let is_begun =
+        || files(scratch.path()).iter().any(|file| file.extension().is_some_and(|of| of == "part"));
+    let begun = async {
+        while !is_begun() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let stopped = back_up(&boot(&app, "none"), &folder, until(), begun).await;
+    assert!(matches!(stopped, Err(BackupError::Stopped)), "{stopped:?}");
+    assert!(!is_begun() && !files(scratch.path()).iter().any(|file| file.ends_with(FILE)));
 }
 
 #[tokio::test]
@@ -518,7 +579,9 @@ async fn the_binary_backs_up_on_each_event_of_the_schedule_and_ends_in_order() {
 #[tokio::test]
 async fn the_binary_fails_the_invocation_of_a_backup_that_failed_and_lives_on() {
     let app = TestApp::start().await;
-    let variables = variables(&app, "no-such-bucket-of-the-tests");
+    let mut variables = variables(&app, "no-such-bucket-of-the-tests");
+    let sentry = Receiver::start(Answers::With(StatusCode::OK)).await;
+    variables.insert("SENTRY_DSN".to_owned(), sentry.dsn());
     let mut running = Running::start_within("backup", &variables, MINUTE).await;
     running.api.until_next(PATIENCE).await.unwrap();
     running.api.send("{}");
@@ -530,6 +593,10 @@ async fn the_binary_fails_the_invocation_of_a_backup_that_failed_and_lives_on() 
         }
     };
     assert!(report.contains("JobFailed") && !report.contains("bucket"), "{report}");
+    let told = sentry.sent();
+    let text = String::from_utf8(told[0].body.to_vec()).unwrap();
+    assert!(told.len() == 1 && text.contains("job_failed at backup"), "out before Lambda is told: {text}");
+    assert!(!text.contains("Bucket") && !text.contains("bucket"), "{text}");
     running.api.until_next(PATIENCE).await.unwrap();
     let (status, log, _) = running.terminate().await;
     assert_eq!(status, Some(0), "{log}");

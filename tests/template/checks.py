@@ -4,6 +4,7 @@ Reads plain CloudFormation (`expand`), so that what the translator makes is judg
 Must never change what it reads, nor be silent about a form that it does not know.
 """
 
+import functools
 import json
 import pathlib
 import re
@@ -31,7 +32,12 @@ GENERATED = {"JwtSecret": "JWT_SECRET", "RefreshSecret": "JWT_REFRESH_SECRET", "
 SECRET_VARIABLES = {"MONGODB_URI", "REDIS_URL", "JWT_SECRET", "JWT_KEYS", "JWT_REFRESH_SECRET", "PASSWORD_PEPPER", "DATA_KEYS"}
 NO_VALUE = {"Ref": "AWS::NoValue"}
 # The only statements that may name every resource: their actions know none, or none yet.
-EVERYWHERE = {("TracingPolicy", "SendTraces"), ("NetworkPolicy", "AttachToVpc"), ("NetworkPolicy", "NotFromCode")}
+EVERYWHERE = {
+    ("TracingPolicy", "SendTraces"),
+    ("NetworkPolicy", "AttachToVpc"),
+    ("NetworkPolicy", "NotFromCode"),
+    ("DeploymentRole", "WatchAlarms"),
+}
 AWS_METRICS = {
     "AWS/Lambda": {"Errors", "Throttles", "Duration", "ConcurrentExecutions", "Invocations"},
     "AWS/Logs": {"IncomingBytes"},
@@ -142,10 +148,24 @@ def stage(expanded):
     for setting, parameter in (("ThrottlingRateLimit", "ThrottleRate"), ("ThrottlingBurstLimit", "ThrottleBurst")):
         if defaults.get(setting) != {"Ref": parameter}:
             problems.append(f"the stage's {setting} is not {parameter}")
-        for base in BASES:
-            key = f"ANY {base}/auth/{{proxy+}}"
-            if it.get("RouteSettings", {}).get(key, {}).get(setting) != {"Ref": f"Auth{parameter}"}:
-                problems.append(f"{key} has no {setting} of its own")
+    # What the gateway lets through at once is what Lambda has been reserved to take.
+    rates = {"Health": "HealthThrottleRate", "Auth": "AuthThrottleRate"}
+    of_routes = {"$default": "Health"}
+    of_routes |= {
+        f"ANY {base}/{name}{rest}": prefix
+        for name, (prefix, *_) in FUNCTIONS.items()
+        for base in BASES
+        for rest in ("", "/{proxy+}")
+    }
+    found = it.get("RouteSettings", {})
+    for key, prefix in of_routes.items():
+        wanted = {
+            "ThrottlingRateLimit": {"Ref": rates.get(prefix, "ThrottleRate")},
+            "ThrottlingBurstLimit": {"Fn::If": [f"Reserves{prefix}", {"Ref": f"{prefix}Concurrency"}, {"Ref": "ThrottleBurst"}]},
+        }
+        if found.get(key) != wanted:
+            problems.append(f"{key} lets through what {prefix}Function could not take")
+    problems += [f"{key} has settings and is no route" for key in found if key not in of_routes]
     logs = it.get("AccessLogSettings", {})
     if logs.get("DestinationArn") != {"Fn::GetAtt": ["ApiAccessLogGroup", "Arn"]}:
         problems.append("there are no access logs")
@@ -193,7 +213,7 @@ def functions(expanded):
             },
             "LoggingConfig": {
                 "LogFormat": "JSON",
-                "ApplicationLogLevel": {"Ref": "LogLevel"},
+                "ApplicationLogLevel": {"Fn::FindInMap": ["LogLevels", {"Ref": "LogLevel"}, "Lambda"]},
                 "SystemLogLevel": "INFO",
                 "LogGroup": {"Ref": f"{prefix}LogGroup"},
             },
@@ -229,6 +249,18 @@ def functions(expanded):
     code = {it["Properties"]["FunctionName"]["Fn::Sub"].rsplit("}-")[-1] for it in of_type(expanded, "AWS::Lambda::Function").values()}
     problems += [f"{name} is a function that is not known here" for name in code - {*FUNCTIONS, *JOBS, "smoke-test"}]
     return problems
+
+
+def log_levels(expanded):
+    """Lambda drops every line below its level, and a metric is a line at INFO: it may not be told of a higher one."""
+    levels = expanded["Mappings"]["LogLevels"]
+    allowed = expanded["Parameters"]["LogLevel"]["AllowedValues"]
+    problems = [f"Lambda is told nothing of the level {level}" for level in allowed if level not in levels]
+    return problems + [
+        f"with LogLevel={level} Lambda keeps {it['Lambda']} only"
+        for level, it in levels.items()
+        if it["Lambda"] != (level if level in ("TRACE", "DEBUG") else "INFO")
+    ]
 
 
 def log_groups(expanded):
@@ -270,11 +302,12 @@ def statement(owner, it):
     listed = it["Action"] if isinstance(it["Action"], list) else [it["Action"]]
     line = f"{owner}: {it['Effect'].lower()} {','.join(listed)}"
     if "Principal" in it:
-        line = f"{line} by {show(it['Principal'].get('Service', it['Principal']))}"
+        who = it["Principal"]
+        line = f"{line} by {show(who.get('Service', who) if isinstance(who, dict) else who)}"
     if "Resource" in it:
         line = f"{line} on {show(it['Resource'])}"
     if "Condition" in it:
-        pairs = [f"{key}={show(value)}" for test in it["Condition"].values() for key, value in test.items()]
+        pairs = [f"{key} {test} {show(value)}" for test, of in it["Condition"].items() for key, value in of.items()]
         line = f"{line} where {' '.join(pairs)}"
     return line
 
@@ -288,8 +321,9 @@ def documents(expanded):
             yield name, when, inside["AssumeRolePolicyDocument"]
         for policy in inside.get("Policies", []) if it["Type"] == "AWS::IAM::Role" else []:
             yield name, when, policy["PolicyDocument"]
-        if "PolicyDocument" in inside:
-            yield name, when, inside["PolicyDocument"]
+        for key in ("PolicyDocument", "ResourcePolicy"):
+            if key in inside:
+                yield name, when, inside[key]
 
 
 def statements(expanded):
@@ -309,6 +343,11 @@ def iam_lines(expanded):
     for name, it in of_type(expanded, "AWS::IAM::Role").items():
         attached = it["Properties"].get("ManagedPolicyArns", [])
         lines += [f"{name}: has {show(policy)}" for policy in attached]
+    # Who may invoke what, which is Lambda's own kind of statement.
+    for name, it in of_type(expanded, "AWS::Lambda::Permission").items():
+        said = dict(it["Properties"])
+        line = f"{name}: allow {said.pop('Action')} by {said.pop('Principal')} on {show(said.pop('FunctionName'))}"
+        lines.append(line + "".join(f" where {key} {show(value)}" for key, value in sorted(said.items())))
     return sorted(lines)
 
 
@@ -339,7 +378,19 @@ def emitted():
     found = {}
     for variant in re.findall(r"^    (\w+),$", re.search(r"pub enum Metric \{(.*?)\n\}", source, re.S)[1], re.M):
         dimension = special.get(variant, "Function")
-        found[names[variant]] = (dimension, services if dimension == "Service" else {*FUNCTIONS, *JOBS})
+        found[names[variant]] = (dimension, services if dimension == "Service" and counted_by(variant) else counted_by(variant))
+    return found
+
+
+@functools.cache
+def counted_by(variant):
+    """The functions whose code counts a metric: the one that it is in, or, where it is shared, all that answer requests."""
+    calls = re.compile(rf"\b(?:count|count_in_version|told)\(\s*Metric::{variant}\b")
+    found = set()
+    for path in [*ROOT.glob("functions/*/src/**/*.rs"), *ROOT.glob("shared/src/**/*.rs")]:
+        if calls.search(path.read_text().split("#[cfg(test)]")[0]):
+            owner = path.relative_to(ROOT).parts
+            found |= {owner[1]} if owner[0] == "functions" else set(FUNCTIONS)
     return found
 
 
@@ -358,7 +409,7 @@ def metrics(it):
 def alarm_line(name, resource):
     it = resource["Properties"]
     if resource["Type"] == "AWS::CloudWatch::CompositeAlarm":
-        return f"{name}: {show(it['AlarmRule'])} -> {show(it['AlarmActions'])}"
+        return f"{name}: {show(it['AlarmRule'])} -> {tells(it)}"
     watched = " ".join(
         f"{namespace}:{metric}{{{' '.join(show(d['Name']) + '=' + show(d['Value']) for d in dimensions)}}}.{stat}/{period}s"
         for namespace, metric, dimensions, stat, period in metrics(it)
@@ -374,8 +425,16 @@ def alarm_line(name, resource):
     formula = f" by {how[0]}" if how else ""
     return (
         f"{name}: {watched}{formula} {sign} {show(it['Threshold'])} in {points}, silence is {it['TreatMissingData']}"
-        f" -> {show(it.get('AlarmActions', []))}{when}"
+        f" -> {tells(it)}{when}"
     )
+
+
+def tells(it):
+    """Whom an alarm tells, where it tells anybody, and whom of its end."""
+    if it.get("ActionsEnabled", True) is not True:
+        return "nobody, for its actions are off"
+    end = f", and of its end {show(it['OKActions'])}" if "OKActions" in it else ""
+    return show(it.get("AlarmActions", [])) + end
 
 
 def all_alarms(expanded):
@@ -525,7 +584,7 @@ def runbook(expanded, text=None):
     problems += [f"docs/RUNBOOK.md names {name}, and the template does not" for name in sorted(named - known)]
     problems += [f"docs/RUNBOOK.md does not say: {sentence}" for sentence in numbers(expanded) if sentence not in flat(text)]
     targets = set(re.findall(r"^([a-z-]+):(?!=)", (ROOT / "Makefile").read_text(), re.M))
-    called = set(re.findall(r"(?:`|^ *|&& |; )make ([a-z-]+)", text, re.M))
+    called = set(re.findall(r"(?:`|^ *|&& |; |on_db |on_new |')make ([a-z-]+)", text, re.M))
     return problems + [f"docs/RUNBOOK.md calls make {name}" for name in sorted(called - targets)]
 
 
@@ -716,6 +775,7 @@ ALL = (
     routes,
     stage,
     functions,
+    log_levels,
     log_groups,
     secrets,
     iam,

@@ -114,9 +114,21 @@ MUTANTS = {
         "the access log has no identity.sourceIp",
     ),
     "nothing throttles": (drop(*API, "DefaultRouteSettings"), "ThrottlingRateLimit is not ThrottleRate"),
-    "nothing throttles log-ins": (
-        drop(*API, "RouteSettings", "ANY /api/auth/{proxy+}"),
-        "ANY /api/auth/{proxy+} has no ThrottlingRateLimit",
+    "log-ins are throttled later": (
+        put({"Ref": "ThrottleRate"}, *API, "RouteSettings", "ANY /api/auth/{proxy+}", "ThrottlingRateLimit"),
+        "ANY /api/auth/{proxy+} lets through what AuthFunction could not take",
+    ),
+    "a burst is larger than what is reserved": (
+        put({"Ref": "ThrottleBurst"}, *API, "RouteSettings", "$default", "ThrottlingBurstLimit"),
+        "$default lets through what HealthFunction could not take",
+    ),
+    "a route that is none has settings": (
+        put({}, *API, "RouteSettings", "ANY /api/v1/money"),
+        "ANY /api/v1/money has settings and is no route",
+    ),
+    "Lambda drops metrics with lines": (
+        put({"Ref": "LogLevel"}, *FUNCTION, "LoggingConfig", "ApplicationLogLevel"),
+        "auth's LoggingConfig",
     ),
     "a timeout is longer": (put(29, *FUNCTION, "Timeout"), "auth's Timeout is 29"),
     "memory is less": (put(128, *FUNCTION, "MemorySize"), "auth's MemorySize is 128"),
@@ -171,6 +183,37 @@ MUTANTS = {
         put([{"Ref": "TracingPolicy"}, "arn:aws:iam::aws:policy/ReadOnlyAccess"], "AuthRole", "Properties", "ManagedPolicyArns"),
         "iam.allowed has no line: AuthRole: has arn:aws:iam::aws:policy/ReadOnlyAccess",
     ),
+    "a condition is turned round": (
+        lambda resources: resources["BackupRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][3]["Fn::If"][1].update(
+            Condition={"StringNotEquals": {"kms:ViaService": {"Fn::Sub": "s3.${AWS::Region}.${AWS::URLSuffix}"}}}
+        ),
+        "kms:ViaService StringNotEquals s3",
+    ),
+    "anybody may invoke a function": (
+        put(
+            {
+                "Type": "AWS::Lambda::Permission",
+                "Properties": {"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": "AuthFunction.Alias"}, "Principal": "*"},
+            },
+            "Anybody",
+        ),
+        "iam.allowed has no line: Anybody: allow lambda:InvokeFunction by *",
+    ),
+    "a secret has a policy of its own": (
+        put(
+            {
+                "Type": "AWS::SecretsManager::ResourcePolicy",
+                "Properties": {
+                    "SecretId": {"Ref": "JwtSecret"},
+                    "ResourcePolicy": {
+                        "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "secretsmanager:GetSecretValue", "Resource": "*"}]
+                    },
+                },
+            },
+            "Shared",
+        ),
+        "Shared may do secretsmanager:GetSecretValue everywhere",
+    ),
     "another service takes a role": (
         put({"Service": "ec2.amazonaws.com"}, "AuthRole", "Properties", "AssumeRolePolicyDocument", "Statement", 0, "Principal"),
         "iam.allowed has no line: AuthRole: allow sts:AssumeRole by ec2.amazonaws.com",
@@ -190,6 +233,18 @@ MUTANTS = {
     "an alarm watches a metric that AWS does not have": (
         put("Error", "AuthErrorsAlarm", "Properties", "MetricName"),
         "AuthErrorsAlarm watches AWS/Lambda Error, which is not known to exist",
+    ),
+    "an alarm watches what another function counts": (
+        put("accounts", "LoginFailedAlarm", "Properties", "Dimensions", 0, "Value"),
+        "LoginFailedAlarm watches LoginFailed of accounts, which nothing counts",
+    ),
+    "an alarm's actions are off": (
+        put(False, "AuthErrorsAlarm", "Properties", "ActionsEnabled"),
+        "the template has lost: AuthErrorsAlarm",
+    ),
+    "nobody is told of the end": (
+        drop("CustomerImpactAlarm", "Properties", "OKActions"),
+        "the template has lost: CustomerImpactAlarm",
     ),
     "an alarm tells nobody": (drop("AuthErrorsAlarm", "Properties", "AlarmActions"), "AuthErrorsAlarm tells somebody else"),
     "an alarm rings later": (
@@ -351,6 +406,11 @@ for name, resource in TEMPLATE["Resources"].items():
             MUTANTS[f"{path} is lost"] = (drop(name, "Properties", "Events", event), f"{path} has no route")
 
 
+# The settings of every route, dropped one by one.
+for key in TEMPLATE["Resources"]["Api"]["Properties"]["RouteSettings"]:
+    MUTANTS[f"the settings of {key} are lost"] = (drop(*API, "RouteSettings", key), f"{key} lets through what")
+
+
 class Spoilt(unittest.TestCase):
     def spoilt(self, spoil):
         template = copy.deepcopy(TEMPLATE)
@@ -369,6 +429,16 @@ class Spoilt(unittest.TestCase):
             with self.subTest(name):
                 found = checks.problems(self.spoilt(spoil))
                 self.assertTrue(any(said in line for line in found), f"{said} is not in:\n" + "\n".join(found))
+
+
+    def test_a_level_that_drops_metrics_is_found_out(self):
+        for change, said in (
+            ({"ERROR": {"Lambda": "ERROR"}}, "with LogLevel=ERROR Lambda keeps ERROR only"),
+            ({"INFO": {"Lambda": "WARN"}}, "with LogLevel=INFO Lambda keeps WARN only"),
+        ):
+            levels = {**EXPANDED["Mappings"]["LogLevels"], **change}
+            self.assertEqual(checks.log_levels({**EXPANDED, "Mappings": {"LogLevels": levels}}), [said])
+        self.assertEqual(len(checks.log_levels({**EXPANDED, "Mappings": {"LogLevels": {}}})), 5)
 
 
 # A way to spoil the runbook: a part of its text, what takes its place, and a part of what must be said of it.
@@ -425,7 +495,9 @@ class Releases(unittest.TestCase):
 
 
 # ---- the smoke test ------------------------------------------------------------------------------------------------------
-GOOD = {"Content-Security-Policy": "…", "Strict-Transport-Security": "…", "X-Content-Type-Options": "…", "X-Request-Id": "…"}
+# What the code puts on every answer, as it says it, and the id.
+EDGE = (expand.ROOT / "shared/src/edge/layers.rs").read_text().partition("const SECURITY_HEADERS")[2].partition("\n];")[0]
+GOOD = {name.title(): "…" for name in [*re.findall(r'\(\s*"([a-z-]+)",', EDGE), "x-request-id"]}
 STATUS = {"health": 200, "auth": 401, "accounts": 401, "categories": 401, "transactions": 401, "financial-health": 200}
 
 
@@ -493,16 +565,20 @@ class SmokeTest(unittest.TestCase):
             "a crash": "crash",
             "an error of ours": {"statusCode": 500, "headers": GOOD},
             "an answer without a token": {"statusCode": 204, "headers": GOOD},
-            "a lost header": {"statusCode": None, "headers": {"X-Request-Id": "…"}},
             "no answer": {"errorType": "Runtime.ExitError"},
             "no permission": RuntimeError("AccessDenied"),
         }
         for name in checks.FUNCTIONS:
             for what, answer in unlike.items():
                 with self.subTest(f"{name}: {what}"):
-                    if what == "a lost header":
-                        answer = {**answer, "statusCode": STATUS[name]}
                     self.assertEqual(self.run_it({name: answer})[0], "Failed")
+
+    def test_a_version_that_lost_any_header_fails(self):
+        self.assertGreater(len(GOOD), 14)
+        for lost in GOOD:
+            with self.subTest(lost):
+                headers = {name: value for name, value in GOOD.items() if name != lost}
+                self.assertEqual(self.run_it({"auth": {"statusCode": STATUS["auth"], "headers": headers}})[0], "Failed")
 
     def test_it_sends_what_the_gateway_sends(self):
         golden = json.loads((expand.ROOT / "events/health.get.json").read_text())
@@ -554,8 +630,8 @@ class Settings(unittest.TestCase):
             # As ARCHITECTURE's budget of connections: an Atlas M10 without a fifth for people and migrations.
             values = {name: given.get(name, definition.get("Default")) for name, definition in known.items()}
             self.assertLess(checks.load_on_mongodb(values)[1], 1200, environment)
-            # After a restore the log says who is to be erased again.
-            self.assertLessEqual(int(values["BackupRetentionDays"]), int(values["LogRetentionDays"]), environment)
+            # After a restore the log says who is to be erased again; a version of a backup outlives it by a week.
+            self.assertLessEqual(int(values["BackupRetentionDays"]) + 7, int(values["LogRetentionDays"]), environment)
             needed = {name for name, definition in known.items() if "Default" not in definition}
             self.assertEqual(needed - set(given), set())
 

@@ -78,8 +78,12 @@ class Tools(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertIn("and the budget is 0.05 MB", said)
 
-    def deploy(self, *arguments, region="eu-central-1"):
-        """The command that a deployment would be: a `sam` that says how it was called stands beside this Python."""
+    def deploy(self, *arguments, region="eu-central-1", account="444444444444"):
+        """The command that a deployment would be: a `sam` that says how it was called stands beside this Python, and a
+        `boto3` that says whose the credentials are."""
+        said = f"{{'Account': '{account}'}}" if account else "(_ for _ in ()).throw(exceptions.NoCredentialsError())"
+        client = f"type('Client', (), {{'get_caller_identity': lambda self: {said}}})()"
+        (self.root / "boto3.py").write_text(f"from botocore import exceptions\ndef client(*_, **__):\n    return {client}\n")
         beside = self.root / "bin"
         beside.mkdir(exist_ok=True)
         python, sam = beside / "python", beside / "sam"
@@ -95,7 +99,7 @@ class Tools(unittest.TestCase):
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "AWS_REGION": region},
+            env={**os.environ, "AWS_REGION": region, "PYTHONPATH": str(self.root)},
         )
         return run.returncode, run.stdout, run.stderr
 
@@ -103,16 +107,17 @@ class Tools(unittest.TestCase):
         code, said, error = self.deploy("dev")
         self.assertEqual(code, 0, error)
         command = json.loads(said)
-        self.assertEqual(command[:5], ["deploy", "--config-env", "dev", "--region", "eu-central-1"])
-        self.assertEqual(command[5], "--parameter-overrides")
-        *settings, last = command[6:]
-        return settings, last.removeprefix("Release=")
+        wanted = ["deploy", "--template-file", "template.yaml", "--config-env", "dev", "--region", "eu-central-1"]
+        self.assertEqual(command[:7], wanted)
+        self.assertEqual(command[7], "--parameter-overrides")
+        *settings, last = command[8:]
+        return settings, last.removeprefix('Release="').removesuffix('"')
 
     def test_a_deployment_is_sams_with_all_settings_and_a_release(self):
         self.build()
         self.pack()
         settings, release = self.release()
-        self.assertEqual(settings, ["Environment=dev", "Arch=x86_64", "LogLevel=DEBUG"])
+        self.assertEqual(settings, ['Environment="dev"', 'Arch="x86_64"', 'LogLevel="DEBUG"'])
         pattern = expand.read()["Parameters"]["Release"]["AllowedPattern"]
         self.assertTrue(re.match(pattern, release) and release)
         self.assertEqual(self.release()[1], release, "nothing changed")
@@ -130,10 +135,37 @@ class Tools(unittest.TestCase):
         self.build()
         self.pack()
         slowly, at_once = (json.loads(self.deploy(*options, "dev")[1]) for options in ([], ["--yes", "--at-once"]))
-        self.assertIn("DeploymentType=Canary10Percent5Minutes", slowly)
-        self.assertIn("DeploymentType=AllAtOnce", at_once)
+        self.assertIn('DeploymentType="Canary10Percent5Minutes"', slowly)
+        self.assertIn('DeploymentType="AllAtOnce"', at_once)
         self.assertEqual(len([word for word in at_once if word.startswith("DeploymentType=")]), 1)
         self.assertNotEqual(slowly[-1], at_once[-1])
+
+    def test_a_value_reaches_sam_whole_whatever_is_in_it(self):
+        from samcli.cli.types import CfnParameterOverridesType
+
+        values = {"BackupSchedule": "cron(0 3 * * ? *)", "CorsOrigins": "https://a.example.com,https://b.example.com", "Odd": 'a"b\\c d=e'}
+        listed = ", ".join(json.dumps(f"{name}={value}") for name, value in values.items())
+        self.configure(listed)
+        self.build()
+        self.pack()
+        given = json.loads(self.deploy("dev")[1])[8:]
+        read = CfnParameterOverridesType().convert(tuple(given), None, None)
+        self.assertEqual({name: read[name] for name in values}, values)
+
+    def test_a_deployment_with_another_accounts_credentials_is_none(self):
+        self.configure('"DbSecretArn=arn:aws:secretsmanager:eu-central-1:555555555555:secret:x"')
+        self.build()
+        self.pack()
+        self.assertEqual(self.deploy("dev", account="555555555555")[0], 0)
+        code, _, said = self.deploy("dev")
+        self.assertEqual(code, 1)
+        self.assertEqual(
+            said, "Error: DbSecretArn of dev is in the account 555555555555, and your credentials are of 444444444444\n"
+        )
+        code, _, said = self.deploy("dev", account=None)
+        self.assertEqual((code, said.count("\n")), (1, 1))
+        self.assertIn("AWS does not say whose credentials these are", said)
+        self.assertEqual(self.deploy("--arch", "dev", account=None)[0], 0, "which asks nobody")
 
     def test_code_a_setting_and_the_template_each_make_another_release(self):
         self.build()

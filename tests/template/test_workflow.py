@@ -66,7 +66,7 @@ def problems(text, makefile=MAKEFILE):
     if workflow.get("permissions") != {"contents": "read"}:
         found.append("jobs may do more than read, unless they say otherwise")
     # YAML 1.1 takes the word `on` for true.
-    if set(workflow[True]) != {"push", "pull_request"}:
+    if set(workflow[True]) != {"push", "pull_request", "schedule"}:
         found.append(f"it runs on {', '.join(sorted(workflow[True]))}")
     if "concurrency" not in workflow:
         found.append("two runs of one branch go side by side")
@@ -135,7 +135,7 @@ MUTANTS = {
     "the other's approval": ("environment: prod\n", "environment: staging\n", "prod runs in the environment staging"),
     "no end": ("    timeout-minutes: 45\n", "", "lint may run for ever"),
     "side by side": ("concurrency:\n  group: ci", "other:\n  group: ci", "two runs of one branch"),
-    "others' code with rights": ("  pull_request:", "  pull_request_target:", "it runs on pull_request_target, push"),
+    "others' code with rights": ("  pull_request:", "  pull_request_target:", "it runs on pull_request_target, push, schedule"),
     "a branch is deployed": (f"if: {ONLY_TAGS}\n", "if: github.event_name == 'push'\n", "what is no tag is deployed"),
     "a candidate is released": (f"if: {ONLY_RELEASES}\n", f"if: {ONLY_TAGS}\n", "what is no tag is deployed"),
     "untested": ("needs: [release, lint, test, build]", "needs: [release, lint, build]", "waits for less than everything"),

@@ -1,5 +1,5 @@
-//! Backups in an S3 bucket, below `backups/<name>/`: each file in parts of 8 MB, sealed by KMS, each part with a SHA-256
-//! that S3 checks. Also what a restore reads of it. Must never delete an object, nor tell what one holds.
+//! Backups in an S3 bucket, below `backups/<name>/`: each file in parts of 8 MB, sealed with the key that is named or else as
+//! the bucket is set up, each part with a SHA-256 that S3 checks. Also what a restore reads of it. Must never delete an object, nor tell what one holds.
 
 use std::path::Path;
 use std::time::Duration;
@@ -106,6 +106,12 @@ impl Bucket {
         Ok(())
     }
 
+    /// With a key of ours. Without one nothing is asked for: a word alone would take the account's key for S3 in place of
+    /// the bucket's own.
+    fn sealed(&self) -> Option<ServerSideEncryption> {
+        self.kms_key_id.is_some().then_some(ServerSideEncryption::AwsKms)
+    }
+
     async fn create(&self, upload: &mut Upload) -> Result<String, PlaceError> {
         let created = self
             .client
@@ -113,7 +119,7 @@ impl Bucket {
             .bucket(&self.name)
             .key(&upload.key)
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
-            .server_side_encryption(ServerSideEncryption::AwsKms)
+            .set_server_side_encryption(self.sealed())
             .set_ssekms_key_id(self.kms_key_id.clone())
             .send()
             .await
@@ -150,7 +156,7 @@ impl Bucket {
             .bucket(&self.name)
             .key(key)
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
-            .server_side_encryption(ServerSideEncryption::AwsKms)
+            .set_server_side_encryption(self.sealed())
             .set_ssekms_key_id(self.kms_key_id.clone())
             .body(body(bytes))
             .send()
@@ -207,13 +213,8 @@ impl Bucket {
     /// It is not there, or larger. S3's own.
     pub async fn fetch(&self, name: &str, path: &str, bytes: u64, to: &Path) -> Result<(), PlaceError> {
         let mut part = Part::create(to.to_owned())?;
-        match self.read(name, path, bytes, |chunk| part.write(chunk)).await {
-            Ok(()) => part.finish(&[]),
-            Err(error) => {
-                part.abandon();
-                Err(error)
-            }
-        }
+        self.read(name, path, bytes, |chunk| part.write(chunk)).await?;
+        part.finish(&[])
     }
 
     async fn read(

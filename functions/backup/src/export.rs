@@ -29,6 +29,8 @@ pub enum BackupError {
     Place(#[from] PlaceError),
     #[error("the time is over")]
     OutOfTime,
+    #[error("stopped before it was whole")]
+    Stopped,
     #[error("the manifest could not be written")]
     Json(#[from] serde_json::Error),
     #[error("the manifest is one that could not be read again")]
@@ -66,11 +68,18 @@ pub struct Written {
     pub bytes: u64,
 }
 
-/// Writes the whole database to a place, until `until`; then it takes back the file that it is at. Its name is the time.
+/// Writes the whole database to a place, until `until` or until it is `stopped`; then it takes back the file that it is at.
+/// Its name is the time.
 ///
 /// # Errors
-/// MongoDB's or the place's own, or there was not enough time. What was written by then has no manifest.
-pub async fn back_up(boot: &Boot, place: &Place, until: Instant) -> Result<Written, BackupError> {
+/// MongoDB's or the place's own, or there was not enough time. What was written by then has no manifest; but where it was the
+/// manifest itself whose answer was lost, the bucket may have a whole backup.
+pub async fn back_up(
+    boot: &Boot,
+    place: &Place,
+    until: Instant,
+    stopped: impl Future<Output = ()>,
+) -> Result<Written, BackupError> {
     let began_ms = boot.clock.now_ms();
     let name = clock::file_name(began_ms);
     let mongo = boot.mongo().ok_or(BackupError::NotConfigured)?;
@@ -80,7 +89,12 @@ pub async fn back_up(boot: &Boot, place: &Place, until: Instant) -> Result<Writt
         let mut export = store.export().await?;
         write_all(&mut export, &mut writer, began_ms).await
     };
-    match tokio::time::timeout_at(until.into(), write).await.unwrap_or(Err(BackupError::OutOfTime)) {
+    let written = tokio::select! {
+        biased;
+        () = stopped => Err(BackupError::Stopped),
+        written = tokio::time::timeout_at(until.into(), write) => written.unwrap_or(Err(BackupError::OutOfTime)),
+    };
+    match written {
         Ok(manifest) => {
             let documents = manifest.collections.iter().map(|of| of.documents).sum();
             let bytes = manifest.files().map(|file| file.bytes).sum();

@@ -10,11 +10,12 @@ use crate::place::PlaceError;
 
 pub struct Folder(PathBuf);
 
-/// A file that is being written.
+/// A file that is being written. Dropped before it is finished, it is taken back.
 pub struct Part {
     path: PathBuf,
     temporary: PathBuf,
     file: File,
+    finished: bool,
 }
 
 impl Folder {
@@ -44,7 +45,7 @@ impl Part {
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)
         };
         let file = open().map_err(|error| of_file(&path, error))?;
-        Ok(Self { path, temporary, file })
+        Ok(Self { path, temporary, file, finished: false })
     }
 
     /// # Errors
@@ -58,11 +59,17 @@ impl Part {
     pub fn finish(&mut self, bytes: &[u8]) -> Result<(), PlaceError> {
         self.write(bytes)?;
         let named = self.file.sync_all().and_then(|()| std::fs::rename(&self.temporary, &self.path));
-        named.map_err(|error| of_file(&self.path, error))
+        named.map_err(|error| of_file(&self.path, error))?;
+        self.finished = true;
+        Ok(())
     }
+}
 
-    pub fn abandon(self) {
-        drop(std::fs::remove_file(self.temporary));
+impl Drop for Part {
+    fn drop(&mut self) {
+        if !self.finished {
+            drop(std::fs::remove_file(&self.temporary));
+        }
     }
 }
 

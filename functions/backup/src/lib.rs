@@ -52,5 +52,5 @@ pub fn work(boot: Boot, until: Instant) -> Pin<Box<dyn Future<Output = Result<()
 async fn to_the_bucket(boot: &Boot, until: Instant) -> Result<Written, BackupError> {
     let config = boot.config.backup.as_ref().ok_or(BackupError::NotConfigured)?;
     let bucket = Bucket::open(&config.bucket, config.kms_key_id.as_deref()).await;
-    export::back_up(boot, &Place::Bucket(bucket), until).await
+    export::back_up(boot, &Place::Bucket(bucket), until, std::future::pending()).await
 }

@@ -90,8 +90,7 @@ impl<'a> Writer<'a> {
     pub async fn abandon(self) {
         match (self.place, self.file) {
             (Place::Bucket(bucket), Some(File::Upload(upload))) => bucket.abandon(upload).await,
-            (_, Some(File::Part(part))) => part.abandon(),
-            _ => {}
+            (_, file) => drop(file),
         }
     }
 }

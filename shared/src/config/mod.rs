@@ -528,6 +528,8 @@ mod tests {
         }
         let plain = findings_with("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.example.net:4318");
         assert_eq!(plain, ["notice: OTEL_EXPORTER_OTLP_ENDPOINT is not encrypted: use https://"]);
+        let plain = findings_with("SENTRY_DSN", "http://hunter2@sentry.example.net/1");
+        assert_eq!(plain, ["notice: SENTRY_DSN is not encrypted: use https://"]);
         for (name, good) in [
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=hunter2"),

@@ -215,6 +215,9 @@ fn weaknesses(reader: &mut Reader, raw: &Raw, config: &Config) {
         let encrypted = endpoint.starts_with("https://");
         note_plain(reader, &FIELDS.otel_exporter_otlp_endpoint, endpoint, encrypted, "https://");
     }
+    if let Some(dsn) = raw.sentry_dsn.as_deref().filter(|_| config.reports.is_some()) {
+        note_plain(reader, &FIELDS.sentry_dsn, dsn, dsn.starts_with("https://"), "https://");
+    }
     if let Some(auth) = &config.auth {
         let cost = u64::from(auth.argon2_memory_kib).saturating_mul(u64::from(auth.argon2_iterations));
         if cost < ARGON2_COST_MIN {

@@ -233,9 +233,9 @@ schema! {
     otel_exporter_otlp_headers: "OTEL_EXPORTER_OTLP_HEADERS", Every, Kind::Headers,
         "What a vendor wants to see with them, such as its key.";
     sentry_dsn: "SENTRY_DSN", Every, Kind::Dsn,
-        "Where every 5xx, panic and failed start is reported. Unset: nowhere.";
+        "Where every 5xx, panic, failed start and failed job is reported. Unset: nowhere.";
     sentry_sample_rate: "SENTRY_SAMPLE_RATE", Every, Kind::Share { default: "1" },
-        "The share of answers with 5xx that is reported, by chance. Panics and failed starts always are.";
+        "The share of answers with 5xx that is reported, by chance. Panics, failed starts and failed jobs always are.";
 
     secrets_id: "SECRETS_ID", Every, Kind::List { of: "ids or ARNs" },
         "Secrets of AWS Secrets Manager, each a flat JSON object of variable names; a later one wins, and all win over the environment. Unset: the environment holds them.";

@@ -1,6 +1,9 @@
 //! Erases a user. The first step is one transaction: the user, the sessions and the ledger's counter go, and a note is
 //! left of what remains; from then on nobody can act as the user. The rest is removed next, in any number of tries: a
 //! process that ends in between leaves the note, and the next migration goes on from it.
+//!
+//! A restored backup brings back who was erased since, so the log says whom, outside of what is restored: before the
+//! transaction and after it, for the answer of a commit can be lost, and so can the process between commit and line.
 
 use std::sync::Arc;
 
@@ -8,6 +11,7 @@ use finance::id::UserId;
 use mongodb::bson::{self, doc};
 
 use super::{Store, StoreError, WriteError, millis, uuid_of};
+use crate::telemetry;
 
 pub(super) const ERASURES: &str = "erasures";
 
@@ -27,8 +31,15 @@ impl Store {
     /// Erases a user and everything of theirs.
     ///
     /// # Errors
-    /// None of it is done, or the user is gone and what is left is noted.
+    /// None of it is done, or all of the transaction is and its answer was lost: then the user is gone, and what is left is
+    /// noted. Done again, it tells which.
     pub async fn erase_user(&self, user: UserId) -> Result<(), WriteError> {
+        tracing::warn!(
+            target: telemetry::RECORD,
+            message = "user erasure begun",
+            event = "user_erasure_begun",
+            user.id = user.to_string()
+        );
         self.transact(
             user,
             Arc::new(move |tx| {
@@ -55,8 +66,12 @@ impl Store {
             }),
         )
         .await?;
-        // After a restore the log says whom to erase again: of a level that all but LOG_LEVEL=ERROR keep.
-        tracing::warn!(message = "user erased", event = "user_erased", user.id = user.to_string());
+        tracing::warn!(
+            target: telemetry::RECORD,
+            message = "user erased",
+            event = "user_erased",
+            user.id = user.to_string()
+        );
         // The user is gone for everyone; what could not be removed now is noted, and is removed by the next migration.
         if let Err(error) = remove_all(self, uuid_of(user.uuid())).await {
             tracing::warn!(message = "erasure goes on later", cause = error.to_string());

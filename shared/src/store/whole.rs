@@ -3,7 +3,7 @@
 
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
-use mongodb::options::{DatabaseOptions, ReadConcern};
+use mongodb::options::{Acknowledgment, DatabaseOptions, ReadConcern, WriteConcern};
 use mongodb::{ClientSession, Collection, Database, SessionCursor};
 
 use super::{Store, StoreError};
@@ -212,55 +212,84 @@ impl Store {
             if let Some(marker) = marker {
                 return Ok(Target::Unfinished(marker.get_str("backup").unwrap_or_default().to_owned()));
             }
-            for name in own_collections(&db).await? {
-                if db.collection::<Document>(&name).find_one(doc! {}).await?.is_some() {
-                    return Ok(Target::Filled(name));
-                }
-            }
-            Ok(Target::Empty)
+            Ok(filled_beside(&db, &[]).await?.map_or(Target::Empty, Target::Filled))
         })
         .await
     }
 
-    /// Marks an empty database as one that is being restored: until the end it is no database to back up, nor to restore
-    /// another backup into.
+    /// Marks an empty database as one that is being restored, with these collections: until the end it is no database to
+    /// back up, nor to restore another backup into. The mark keeps nobody from writing.
     ///
     /// # Errors
-    /// It is not empty, or another restore has begun.
-    pub async fn begin_restore(&self, backup: &str) -> Result<(), WholeError> {
+    /// It is not empty, or another restore has begun; then it is not marked by this one.
+    pub async fn begin_restore(&self, backup: &str, collections: &[String]) -> Result<(), WholeError> {
         match self.target().await? {
             Target::Empty => {}
             Target::Unfinished(_) => return Err(WholeError::BeingRestored),
             Target::Filled(name) => return Err(WholeError::NotEmpty(name)),
         }
-        let (store, marker) = (self.clone(), doc! {"_id": RESTORING_ID, "backup": backup});
+        let store = self.clone();
+        let marker = doc! {"_id": RESTORING_ID, "backup": backup, "collections": collections};
         self.run(async move {
-            let markers = store.db().await?.collection::<Document>(RESTORING);
+            let db = store.whole_db().await?;
+            let markers = db.collection::<Document>(RESTORING);
             match markers.insert_one(marker).await {
-                Err(error) if is_duplicate(&error) => Err(WholeError::BeingRestored),
-                Err(error) => Err(error.into()),
-                Ok(_) => Ok(()),
+                Err(error) if is_duplicate(&error) => return Err(WholeError::BeingRestored),
+                Err(error) => return Err(error.into()),
+                Ok(_) => {}
             }
+            // Who wrote between the two is not to be taken for the backup's.
+            if let Some(name) = filled_beside(&db, &[]).await? {
+                markers.drop().await?;
+                return Err(WholeError::NotEmpty(name));
+            }
+            Ok(())
         })
         .await
     }
 
-    /// Removes what an unfinished restore has brought, the mark last. Of a database without the mark it removes nothing.
+    /// Removes the collections that an unfinished restore was to bring, whoever wrote into them, and the mark last. Of a
+    /// database without the mark it removes nothing.
     ///
     /// # Errors
-    /// MongoDB does not answer; then the mark is still there.
+    /// Another collection holds documents: then nothing is removed. MongoDB does not answer; then the mark is still there.
     pub async fn undo_restore(&self) -> Result<(), WholeError> {
-        let Target::Unfinished(_) = self.target().await? else { return Ok(()) };
         let store = self.clone();
         self.run(async move {
-            let db = store.db().await?;
-            for name in own_collections(&db).await? {
-                db.collection::<Document>(&name).drop().await?;
+            let db = store.whole_db().await?;
+            let markers = db.collection::<Document>(RESTORING);
+            let Some(marker) = markers.find_one(doc! {"_id": RESTORING_ID}).await? else { return Ok(()) };
+            let brought: Vec<String> = marker
+                .get_array("collections")
+                .map(|names| names.iter().filter_map(Bson::as_str).map(str::to_owned).collect())
+                .map_err(|_| StoreError::Corrupt("restoring.collections".to_owned()))?;
+            if let Some(name) = filled_beside(&db, &brought).await? {
+                return Err(WholeError::NotEmpty(name));
             }
-            db.collection::<Document>(RESTORING).drop().await?;
-            Ok(())
+            for name in &brought {
+                db.collection::<Document>(name).drop().await?;
+            }
+            Ok(markers.drop().await?)
         })
         .await
+    }
+
+    /// A collection that holds documents and is none of these.
+    ///
+    /// # Errors
+    /// MongoDB does not answer.
+    pub async fn filled_beside(&self, names: Vec<String>) -> Result<Option<String>, WholeError> {
+        let store = self.clone();
+        self.run(async move { filled_beside(&store.db().await?, &names).await }).await
+    }
+
+    /// The database without the limit of a request's writes on how long the other members may take: after a batch of a
+    /// restore they may be seconds behind. The time of this view of the store is the limit.
+    async fn whole_db(&self) -> Result<Database, StoreError> {
+        let all = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
+        let options = DatabaseOptions::builder().write_concern(all).build();
+        let db = self.db().await?;
+        Ok(db.client().database_with_options(db.name(), options))
     }
 
     /// Makes the collections of a database that [`Store::begin_restore`] found empty, or takes the indexes off those that a
@@ -271,7 +300,7 @@ impl Store {
     pub async fn bare_collections(&self, names: Vec<String>) -> Result<(), WholeError> {
         let store = self.clone();
         self.run(async move {
-            let db = store.db().await?;
+            let db = store.whole_db().await?;
             let there = own_collections(&db).await?;
             for name in names {
                 if there.contains(&name) {
@@ -299,7 +328,8 @@ impl Store {
             let documents: Result<Vec<_>, _> =
                 documents.into_iter().map(RawDocumentBuf::from_bytes).collect();
             let documents = documents.map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            store.db().await?.collection::<RawDocumentBuf>(&name).insert_many(documents).await?;
+            let db = store.whole_db().await?;
+            db.collection::<RawDocumentBuf>(&name).insert_many(documents).await?;
             Ok(())
         })
         .await
@@ -323,7 +353,8 @@ impl Store {
     /// MongoDB does not answer; then the mark is still there.
     pub async fn end_restore(&self) -> Result<(), WholeError> {
         let store = self.clone();
-        self.run(async move { Ok(store.db().await?.collection::<Document>(RESTORING).drop().await?) }).await
+        self.run(async move { Ok(store.whole_db().await?.collection::<Document>(RESTORING).drop().await?) })
+            .await
     }
 }
 
@@ -332,6 +363,16 @@ async fn own_collections(db: &Database) -> Result<Vec<String>, WholeError> {
     names.retain(|name| !name.starts_with("system.") && name != RESTORING);
     names.sort_unstable();
     Ok(names)
+}
+
+/// The first collection that holds a document and is none of `names`.
+async fn filled_beside(db: &Database, names: &[String]) -> Result<Option<String>, WholeError> {
+    for name in own_collections(db).await? {
+        if !names.contains(&name) && db.collection::<Document>(&name).find_one(doc! {}).await?.is_some() {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 fn is_duplicate(error: &mongodb::error::Error) -> bool {

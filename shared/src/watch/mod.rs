@@ -20,8 +20,10 @@ use traces::Traces;
 pub(crate) use reports::Failure;
 pub(crate) use traces::{Call, Incoming, command_began, command_ended, known_method};
 
-/// What a failed start may take to be told: it connects first.
-const START_TIME_MAX: Duration = Duration::from_secs(1);
+/// The most that one request waits for its receivers.
+const TIME_MAX: Duration = Duration::from_millis(250);
+/// What a failed start or job may take to be told: it connects first, and nobody waits for an answer.
+const FAILURE_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// What tells of one function.
 #[derive(Clone)]
@@ -74,8 +76,22 @@ impl Watch {
         }
     }
 
-    /// Sends what is known, both at once, and gives it up at `until`.
+    /// A job, which has no span: only its failure is told.
+    pub(crate) fn begin_job(&self) -> Watched {
+        let panicked = Panicked::default();
+        Watched { context: Context::new().with_value(panicked.clone()), traced: false, panicked }
+    }
+
+    /// Tells of a job that failed.
+    pub(crate) async fn job_failed(&self, watched: Watched) {
+        let Some(reports) = &self.inner.reports else { return };
+        reports.keep_failed_job(watched.panicked.0.get().cloned());
+        reports.send(Instant::now() + FAILURE_TIME_MAX).await;
+    }
+
+    /// Sends what is known, both at once, and gives it up after [`TIME_MAX`] and at `until`, whichever comes first.
     pub(crate) async fn send(&self, until: Instant) {
+        let until = until.min(Instant::now() + TIME_MAX);
         let traces = async {
             if let Some(traces) = &self.inner.traces {
                 traces.send(until).await;
@@ -96,12 +112,13 @@ impl Watched {
     }
 }
 
-/// Tells of a start that failed. `reason` names variables, never their values.
+/// Tells of a start that failed. `reason` names variables, never their values. Before there is a log, so that a receiver
+/// which does not take it is not told of.
 pub(crate) async fn start_failed(config: &Config, service: &'static str, clock: &Clock, reason: String) {
     let Some(watch) = Watch::new(config, service, clock) else { return };
     let Some(reports) = &watch.inner.reports else { return };
     reports.keep_failed_start(reason);
-    reports.send(Instant::now() + START_TIME_MAX).await;
+    reports.send(Instant::now() + FAILURE_TIME_MAX).await;
 }
 
 /// Notes where a request panicked, if one is being watched. Called by the panic hook.

@@ -5,12 +5,12 @@
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -19,8 +19,6 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::clock::Clock;
 
-/// The most that one request waits for a receiver.
-pub(super) const TIME_MAX: Duration = Duration::from_millis(250);
 /// How long a receiver that did not take something is left alone.
 const LEFT_ALONE_MS: u64 = 30_000;
 /// A connection that nothing went over for so long may be dead without a word: Lambda freezes the process.
@@ -43,6 +41,8 @@ pub(super) struct Outlet {
 /// By the wall clock alone: it goes on while the process is frozen.
 #[derive(Default)]
 struct State {
+    /// What a connection is encrypted with, made once: reading the system's root certificates takes time.
+    tls: Option<ClientConfig>,
     client: Option<HttpsClient>,
     used_ms: i64,
     failed_ms: Option<i64>,
@@ -78,13 +78,11 @@ impl Outlet {
         self.state().failed_ms.is_some_and(|at_ms| self.since_ms(at_ms) < LEFT_ALONE_MS)
     }
 
-    /// Sends a body, or gives it up after [`TIME_MAX`] and at `until`, whichever comes first.
+    /// Sends a body, or gives it up at `until`.
     pub(super) async fn send(&self, body: Vec<u8>, until: Instant) {
-        let now = Instant::now();
-        if until <= now || self.is_left_alone() {
+        if until <= Instant::now() || self.is_left_alone() {
             return;
         }
-        let until = until.min(now + TIME_MAX);
         let sent = tokio::time::timeout_at(until.into(), self.post(body)).await;
         let refusal = match sent {
             Ok(Ok(())) => {
@@ -121,11 +119,21 @@ impl Outlet {
     /// The client, a new one after a silence.
     fn client(&self) -> io::Result<HttpsClient> {
         let mut state = self.state();
-        let kept = state.client.take().filter(|_| self.since_ms(state.used_ms) < SILENCE_MAX_MS);
-        let client = kept.map_or_else(|| client(&self.uri), Ok)?;
+        let client = match state.client.take().filter(|_| self.since_ms(state.used_ms) < SILENCE_MAX_MS) {
+            Some(client) => client,
+            None => {
+                let tls = state.tls.take().map_or_else(|| tls(self.is_encrypted()), Ok)?;
+                state.tls = Some(tls.clone());
+                client(tls, self.is_encrypted())
+            }
+        };
         state.used_ms = self.clock.now_ms();
         state.client = Some(client.clone());
         Ok(client)
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.uri.scheme_str() == Some("https")
     }
 
     fn since_ms(&self, at_ms: i64) -> u64 {
@@ -137,19 +145,21 @@ impl Outlet {
     }
 }
 
-/// A client for the address. The system's root certificates are read only where they are needed.
-fn client(uri: &Uri) -> io::Result<HttpsClient> {
-    let builder = HttpsConnectorBuilder::new();
-    let provider = aws_lc_rs::default_provider();
-    let connector = if uri.scheme_str() == Some("https") {
-        builder.with_provider_and_native_roots(provider)?.https_only()
+/// The system's root certificates are read only where they are needed.
+fn tls(is_encrypted: bool) -> io::Result<ClientConfig> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?;
+    let builder = if is_encrypted {
+        builder.with_native_roots()?
     } else {
-        let config = ClientConfig::builder_with_provider(Arc::new(provider))
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_root_certificates(RootCertStore::empty())
-            .with_no_client_auth();
-        builder.with_tls_config(config).https_or_http()
+        builder.with_root_certificates(RootCertStore::empty())
     };
-    Ok(Client::builder(TokioExecutor::new()).build(connector.enable_http1().build()))
+    Ok(builder.with_no_client_auth())
+}
+
+fn client(tls: ClientConfig, is_encrypted: bool) -> HttpsClient {
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls);
+    let connector = if is_encrypted { builder.https_only() } else { builder.https_or_http() };
+    Client::builder(TokioExecutor::new()).build(connector.enable_http1().build())
 }

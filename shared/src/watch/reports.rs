@@ -1,4 +1,4 @@
-//! Error reports in Sentry's form: of each answer with 5xx, of each panic within a request, and of a start that failed. A
+//! Error reports in Sentry's form: of each answer with 5xx, of each panic within a request, and of a start or a job that failed. A
 //! report is made of the fields that are named here, and of nothing else: there is nothing to strip. Must never hold what a
 //! client sent (but the request id that its answer shows), whose request it was, a cause's own words or a variable's value.
 
@@ -77,7 +77,19 @@ impl Reports {
         let mut event = self.event(Level::Fatal, "the function cannot start".to_owned());
         event.fingerprint = vec!["init_failed".into(), self.service.into()].into();
         event.tags.insert("code".to_owned(), "init_failed".to_owned());
-        event.tags.insert("reason".to_owned(), reason);
+        // A tag has 200 characters at most, and every problem is in it.
+        event.extra.insert("reason".to_owned(), reason.into());
+        self.push(event);
+    }
+
+    /// Keeps the report of a job that failed. Its log says why.
+    pub(super) fn keep_failed_job(&self, panic: Option<String>) {
+        let code = if panic.is_some() { "panicked" } else { "job_failed" };
+        let mut event = self.event(Level::Error, format!("{code} at {}", self.service));
+        let place = panic.clone().unwrap_or_default();
+        event.fingerprint = vec![code.into(), self.service.into(), place.into()].into();
+        event.tags.insert("code".to_owned(), code.to_owned());
+        event.tags.extend(panic.map(|at| ("panic_location".to_owned(), at)));
         self.push(event);
     }
 
