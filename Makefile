@@ -100,11 +100,12 @@ test-faults: ## The whole fault suite: every fault on every route, a kill at eve
 
 check: lint lint-template test test-load ## What CI does, sam local apart (make test-sam)
 
+# cargo-deny reads the packages of every platform, of which a build fetches its own alone.
 lint: ## Format and clippy, warnings refused; cargo-deny and typos where they are installed
 	@$(rust)
 	cargo fmt --all --check
 	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
-	$(if $(DENY),$(DENY) --offline check --hide-inclusion-graph bans licenses sources,@echo "cargo-deny is not installed: dependencies are not judged (make lint-tools)")
+	$(if $(DENY),cargo fetch $(LOCKED) && $(DENY) --offline check --hide-inclusion-graph bans licenses sources,@echo "cargo-deny is not installed: dependencies are not judged (make lint-tools)")
 	$(if $(TYPOS),$(TYPOS),@echo "typos is not installed: spelling is not judged (make lint-tools)")
 
 lint-tools: $(DENY_OWN) $(TYPOS_OWN) ## cargo-deny and typos, pinned, into .local for make lint

@@ -63,7 +63,7 @@ def check_account(parameters, environment, region):
 
 
 def quoted(value):
-    """A value as `sam` reads it whole, whatever is in it: a schedule has spaces."""
+    """A value as `sam` reads it whole: a schedule has spaces. One that ends in a backslash it refuses."""
     return '"' + value.replace('"', '\\"') + '"'
 
 

@@ -356,9 +356,42 @@ async fn an_unfinished_restore_is_begun_anew_only_when_asked_and_is_never_backed
     restore(&target, &checked, true, |_| {}).await.unwrap();
     assert!(contents(&database(&variables).await, None).await == contents(&app.database().await, None).await);
     assert_eq!(store().target().await.unwrap(), Target::Filled("accounts".to_owned()));
+    // A mark that names no collection, as one of a restore that found somebody's documents beneath it, allows no removal.
+    let (marked, variables) = beside(&app);
+    let store = || marked.mongo().unwrap().for_duration(MINUTE);
+    store().insert_documents("users", one()).await.unwrap();
+    let marks = database(&variables).await.collection::<Document>("restoring");
+    for mark in [
+        doc! {"_id": "restoring", "backup": "b"},
+        doc! {"_id": "restoring", "backup": "b", "collections": []},
+    ] {
+        marks.insert_one(mark).await.unwrap();
+        assert!(matches!(store().undo_restore().await, Err(WholeError::NotEmpty(name)) if name == "users"));
+        marks.drop().await.unwrap();
+    }
     // Asked to begin anew where nothing is unfinished, it touches nothing.
     let said = restore(&target, &checked, true, |_| {}).await.unwrap_err().to_string();
     assert!(said.contains("holds documents already"), "{said}");
+}
+
+#[tokio::test]
+async fn a_restore_beside_which_somebody_writes_is_not_taken_for_whole() {
+    let (app, scratch) = (TestApp::start().await, Scratch::make());
+    scene(&app).await;
+    let checked = check(&in_a_folder(&app, &scratch).await).unwrap();
+    let (target, variables) = beside(&app);
+    let theirs = database(&variables).await;
+    let writing = async {
+        while theirs.collection::<Document>("restoring").find_one(doc! {}).await.unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+        theirs.collection::<Document>("of-others").insert_one(doc! {"_id": 1}).await.unwrap();
+    };
+    let (restored, ()) = tokio::join!(restore(&target, &checked, false, |_| {}), writing);
+    let said = restored.unwrap_err().to_string();
+    assert!(said.contains("of-others holds documents") && said.contains("who else writes"), "{said}");
+    let left = target.mongo().unwrap().for_duration(MINUTE).target().await.unwrap();
+    assert!(matches!(left, Target::Unfinished(_)), "it is no database to use: {left:?}");
 }
 
 #[tokio::test]

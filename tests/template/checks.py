@@ -164,7 +164,7 @@ def stage(expanded):
             "ThrottlingBurstLimit": {"Fn::If": [f"Reserves{prefix}", {"Ref": f"{prefix}Concurrency"}, {"Ref": "ThrottleBurst"}]},
         }
         if found.get(key) != wanted:
-            problems.append(f"{key} lets through what {prefix}Function could not take")
+            problems.append(f"{key} lets through a burst that {prefix}Function could not take")
     problems += [f"{key} has settings and is no route" for key in found if key not in of_routes]
     logs = it.get("AccessLogSettings", {})
     if logs.get("DestinationArn") != {"Fn::GetAtt": ["ApiAccessLogGroup", "Arn"]}:

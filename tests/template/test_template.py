@@ -116,11 +116,11 @@ MUTANTS = {
     "nothing throttles": (drop(*API, "DefaultRouteSettings"), "ThrottlingRateLimit is not ThrottleRate"),
     "log-ins are throttled later": (
         put({"Ref": "ThrottleRate"}, *API, "RouteSettings", "ANY /api/auth/{proxy+}", "ThrottlingRateLimit"),
-        "ANY /api/auth/{proxy+} lets through what AuthFunction could not take",
+        "ANY /api/auth/{proxy+} lets through a burst that AuthFunction could not take",
     ),
     "a burst is larger than what is reserved": (
         put({"Ref": "ThrottleBurst"}, *API, "RouteSettings", "$default", "ThrottlingBurstLimit"),
-        "$default lets through what HealthFunction could not take",
+        "$default lets through a burst that HealthFunction could not take",
     ),
     "a route that is none has settings": (
         put({}, *API, "RouteSettings", "ANY /api/v1/money"),
@@ -408,7 +408,7 @@ for name, resource in TEMPLATE["Resources"].items():
 
 # The settings of every route, dropped one by one.
 for key in TEMPLATE["Resources"]["Api"]["Properties"]["RouteSettings"]:
-    MUTANTS[f"the settings of {key} are lost"] = (drop(*API, "RouteSettings", key), f"{key} lets through what")
+    MUTANTS[f"the settings of {key} are lost"] = (drop(*API, "RouteSettings", key), f"{key} lets through a burst")
 
 
 class Spoilt(unittest.TestCase):

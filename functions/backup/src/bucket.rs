@@ -42,6 +42,8 @@ pub(crate) struct Upload {
     key: String,
     /// Absent while all of it fits into one part.
     id: Option<String>,
+    /// The upload's own beginning, until its id is known. In a task of its own: who gives up waiting must still take it back.
+    creating: Option<JoinHandle<Result<String, PlaceError>>>,
     parts: Vec<CompletedPart>,
     /// The part that is on its way while the next one is made.
     sending: Option<JoinHandle<Result<CompletedPart, PlaceError>>>,
@@ -75,7 +77,7 @@ impl Bucket {
     }
 
     pub(crate) fn begin(&self, name: &str, path: &str) -> Upload {
-        Upload { key: key(name, path), id: None, parts: Vec::new(), sending: None }
+        Upload { key: key(name, path), id: None, creating: None, parts: Vec::new(), sending: None }
     }
 
     /// Sends a part on its way, after the one before has arrived.
@@ -113,20 +115,19 @@ impl Bucket {
     }
 
     async fn create(&self, upload: &mut Upload) -> Result<String, PlaceError> {
-        let created = self
+        let creating = self
             .client
             .create_multipart_upload()
             .bucket(&self.name)
             .key(&upload.key)
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .set_server_side_encryption(self.sealed())
-            .set_ssekms_key_id(self.kms_key_id.clone())
-            .send()
-            .await
-            .map_err(|error| refused("begin an upload", error))?;
-        let id = created.upload_id.unwrap_or_default();
-        upload.id = Some(id.clone());
-        Ok(id)
+            .set_ssekms_key_id(self.kms_key_id.clone());
+        upload.creating = Some(tokio::spawn(async move {
+            let created = creating.send().await.map_err(|error| refused("begin an upload", error))?;
+            Ok(created.upload_id.unwrap_or_default())
+        }));
+        upload.created().await
     }
 
     pub(crate) async fn finish(&self, upload: &mut Upload, bytes: Vec<u8>) -> Result<(), PlaceError> {
@@ -165,13 +166,20 @@ impl Bucket {
         Ok(())
     }
 
-    pub(crate) async fn abandon(&self, upload: Upload) {
-        if let Some(sending) = upload.sending {
-            sending.abort();
-        }
-        let Some(id) = upload.id else { return };
-        let abort = self.client.abort_multipart_upload().bucket(&self.name).key(&upload.key).upload_id(id);
-        drop(tokio::time::timeout(ABANDON_TIME_MAX, abort.send()).await);
+    pub(crate) async fn abandon(&self, mut upload: Upload) {
+        let abandoned = async {
+            if upload.creating.is_some() {
+                drop(upload.created().await);
+            }
+            if let Some(sending) = upload.sending {
+                sending.abort();
+            }
+            let Some(id) = upload.id else { return };
+            let abort =
+                self.client.abort_multipart_upload().bucket(&self.name).key(&upload.key).upload_id(id);
+            drop(abort.send().await);
+        };
+        drop(tokio::time::timeout(ABANDON_TIME_MAX, abandoned).await);
     }
 
     /// The names of all backups, whole or not, the newest first.
@@ -251,6 +259,16 @@ impl Bucket {
 }
 
 impl Upload {
+    /// Waits until the upload has begun.
+    async fn created(&mut self) -> Result<String, PlaceError> {
+        let Some(creating) = &mut self.creating else { return Err(PlaceError::Ended) };
+        let id = creating.await.map_err(|_| PlaceError::Ended)?;
+        self.creating = None;
+        let id = id?;
+        self.id = Some(id.clone());
+        Ok(id)
+    }
+
     /// Waits until the part on its way has arrived.
     async fn arrived(&mut self) -> Result<(), PlaceError> {
         if let Some(sending) = &mut self.sending {

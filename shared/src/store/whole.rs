@@ -221,7 +221,8 @@ impl Store {
     /// back up, nor to restore another backup into. The mark keeps nobody from writing.
     ///
     /// # Errors
-    /// It is not empty, or another restore has begun; then it is not marked by this one.
+    /// It is not empty, or another restore has begun. MongoDB does not answer: then it may be marked, with no collection that
+    /// could be removed unless it was empty.
     pub async fn begin_restore(&self, backup: &str, collections: &[String]) -> Result<(), WholeError> {
         match self.target().await? {
             Target::Empty => {}
@@ -229,7 +230,8 @@ impl Store {
             Target::Filled(name) => return Err(WholeError::NotEmpty(name)),
         }
         let store = self.clone();
-        let marker = doc! {"_id": RESTORING_ID, "backup": backup, "collections": collections};
+        let marker = doc! {"_id": RESTORING_ID, "backup": backup, "collections": []};
+        let named = doc! {"$set": {"collections": collections}};
         self.run(async move {
             let db = store.whole_db().await?;
             let markers = db.collection::<Document>(RESTORING);
@@ -243,6 +245,7 @@ impl Store {
                 markers.drop().await?;
                 return Err(WholeError::NotEmpty(name));
             }
+            markers.update_one(doc! {"_id": RESTORING_ID}, named).await?;
             Ok(())
         })
         .await
@@ -259,10 +262,11 @@ impl Store {
             let db = store.whole_db().await?;
             let markers = db.collection::<Document>(RESTORING);
             let Some(marker) = markers.find_one(doc! {"_id": RESTORING_ID}).await? else { return Ok(()) };
-            let brought: Vec<String> = marker
-                .get_array("collections")
-                .map(|names| names.iter().filter_map(Bson::as_str).map(str::to_owned).collect())
-                .map_err(|_| StoreError::Corrupt("restoring.collections".to_owned()))?;
+            // A mark that names none allows nothing to be removed but itself.
+            let brought: Vec<String> = marker.get_array("collections").map_or_else(
+                |_| Vec::new(),
+                |names| names.iter().filter_map(Bson::as_str).map(str::to_owned).collect(),
+            );
             if let Some(name) = filled_beside(&db, &brought).await? {
                 return Err(WholeError::NotEmpty(name));
             }
