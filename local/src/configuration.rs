@@ -234,7 +234,8 @@ pub fn example() -> String {
 
 fn capital(text: &str) -> String {
     let mut letters = text.replace('`', "").chars().collect::<Vec<_>>();
-    if let Some(first) = letters.first_mut() {
+    // What is to be typed as it is keeps its letters.
+    if let Some(first) = letters.first_mut().filter(|_| !text.starts_with('`')) {
         *first = first.to_ascii_uppercase();
     }
     letters.into_iter().collect()
