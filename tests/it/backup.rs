@@ -382,7 +382,10 @@ async fn a_restore_beside_which_somebody_writes_is_not_taken_for_whole() {
     let (target, variables) = beside(&app);
     let theirs = database(&variables).await;
     let writing = async {
-        while theirs.collection::<Document>("restoring").find_one(doc! {}).await.unwrap().is_none() {
+        // Earlier it would not have begun.
+        let begun = doc! {"collections.0": {"$exists": true}};
+        let marks = theirs.collection::<Document>("restoring");
+        while marks.find_one(begun.clone()).await.unwrap().is_none() {
             tokio::task::yield_now().await;
         }
         theirs.collection::<Document>("of-others").insert_one(doc! {"_id": 1}).await.unwrap();
