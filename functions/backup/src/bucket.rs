@@ -262,9 +262,10 @@ impl Upload {
     /// Waits until the upload has begun.
     async fn created(&mut self) -> Result<String, PlaceError> {
         let Some(creating) = &mut self.creating else { return Err(PlaceError::Ended) };
-        let id = creating.await.map_err(|_| PlaceError::Ended)?;
+        let created = creating.await;
+        // Whatever it was: a task that has ended may not be asked again.
         self.creating = None;
-        let id = id?;
+        let id = created.map_err(|_| PlaceError::Ended)??;
         self.id = Some(id.clone());
         Ok(id)
     }
