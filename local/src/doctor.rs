@@ -58,10 +58,11 @@ impl Display for Findings {
 /// Checks, and tells each user with a difference in one line.
 ///
 /// # Errors
-/// There is no such user, or MongoDB does not answer.
+/// There is no such user or no such database, it is being restored, or MongoDB does not answer.
 pub async fn check(boot: &Boot, whom: &Whom, mut tell: impl FnMut(String)) -> Result<Findings> {
     let mongo = boot.mongo().context("MONGODB_URI is missing")?;
     let store = || mongo.for_duration(PATIENCE);
+    store().expect_whole().await.context("nothing can be checked")?;
     let mut findings = Findings::default();
     let users = Users::new(store());
     let (found, name) = match whom {

@@ -161,7 +161,13 @@ pub fn check(folder: &Path) -> Result<Checked> {
     let text = match size {
         Ok(bytes) if bytes > manifest::BYTES_MAX => bail!("{} is no manifest", path.display()),
         Ok(_) => std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?,
-        Err(_) => bail!("there is no {}: a backup without its manifest is none", path.display()),
+        Err(_) => bail!(
+            "there is no {}: a backup without its manifest is none{}",
+            path.display(),
+            newest_below(folder)
+                .map(|newest| format!(". Is it FROM={}?", newest.display()))
+                .unwrap_or_default()
+        ),
     };
     let manifest = Manifest::parse(&text)?;
     for file in manifest.files() {
@@ -181,6 +187,12 @@ pub fn check(folder: &Path) -> Result<Checked> {
     let hash = hex(&sha256(&[&text]));
     let id = format!("{} ({})", manifest.created_at, hash.get(..12).unwrap_or_default());
     Ok(Checked { folder: folder.to_owned(), manifest, id })
+}
+
+/// The newest backup in a folder of backups, for who named that.
+fn newest_below(folder: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    entries.filter(|path| path.join(manifest::FILE).is_file()).max()
 }
 
 fn check_file(folder: &Path, file: &manifest::File) -> Result<()> {

@@ -20,7 +20,7 @@ use crate::console::{self, say, warn};
 use crate::demo;
 use crate::doctor::{self, Whom};
 use crate::erase;
-use crate::functions::{self, FUNCTIONS, Functions};
+use crate::functions::{self, FUNCTIONS, Functions, JOBS};
 use crate::gateway::{self, Backend, Gateway, Reserved};
 use crate::lambda::{self, Lines, Pools};
 use crate::logs::LogFiles;
@@ -394,11 +394,13 @@ pub async fn invoke(
     let home = Home::of(workspace, environment)?;
     let template = Template::read(&workspace.template())?;
     let Some(function) = template.function(name) else {
-        let names: Vec<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
+        let names: Vec<&str> = FUNCTIONS.iter().chain(JOBS).map(|function| function.name).collect();
         bail!("there is no function {name}: FN is one of {}", names.join(", "));
     };
-    let mut text = std::fs::read_to_string(event)
-        .with_context(|| format!("{} cannot be read: EVENT names a file of events/", event.display()))?;
+    let mut text = std::fs::read_to_string(event).with_context(|| {
+        let known = events_of(event.parent().unwrap_or(event), name).join(", ");
+        format!("{} cannot be read: EVENT names a file, one of: {known}", event.display())
+    })?;
     Pools::check_built(workspace, std::slice::from_ref(function))?;
     let Some(running) = home.running()? else {
         bail!(
@@ -420,6 +422,18 @@ pub async fn invoke(
     let answer = answer?.map_err(|reason| anyhow!("{name} failed: {reason}"))?;
     say(String::from_utf8_lossy(&answer));
     Ok(if lambda::is_answer(&answer) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The files of a folder of events that are a function's.
+fn events_of(folder: &Path, name: &str) -> Vec<String> {
+    let own = format!("{name}.");
+    let entries =
+        std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let is_own =
+        |path: &PathBuf| path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(&own));
+    let mut names: Vec<_> = entries.filter(is_own).map(|path| path.display().to_string()).collect();
+    names.sort_unstable();
+    names
 }
 
 /// `migrate`: the indexes of `MONGODB_URI`, or of the database that runs for the port.

@@ -27,6 +27,11 @@ impl Folder {
         let path = self.0.join(name).join(path);
         Part::create(path)
     }
+
+    /// Removes what there is of a backup that was given up.
+    pub(crate) fn remove(&self, name: &str) {
+        drop(std::fs::remove_dir_all(self.0.join(name)));
+    }
 }
 
 impl Part {

@@ -1,5 +1,5 @@
 //! Where a backup is written, a bucket or a folder, one file at a time and each in parts. Must never leave a file that is
-//! only begun: [`Writer::abandon`] takes it back.
+//! only begun, nor a folder that is half a backup: [`Writer::abandon`] takes it back.
 
 use crate::bucket::{Bucket, Upload};
 use crate::folder::{Folder, Part};
@@ -86,11 +86,16 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Takes back the file that is begun, if there is one. What cannot be taken back is the bucket's lifecycle's to remove.
+    /// Takes back the file that is begun, if there is one, and of a folder all of the backup. What is in a bucket may not be
+    /// deleted, and is the bucket's lifecycle's to remove.
     pub async fn abandon(self) {
         match (self.place, self.file) {
             (Place::Bucket(bucket), Some(File::Upload(upload))) => bucket.abandon(upload).await,
-            (_, file) => drop(file),
+            (Place::Folder(folder), file) => {
+                drop(file);
+                folder.remove(&self.name);
+            }
+            _ => {}
         }
     }
 }

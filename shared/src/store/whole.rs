@@ -88,6 +88,7 @@ impl Store {
     /// # Errors
     /// The database is being restored or has no collection, or MongoDB does not answer.
     pub async fn export(&self) -> Result<Export, WholeError> {
+        self.expect_whole().await?;
         let client = self.client().await?;
         let session = client.start_session().snapshot(true).await?;
         // The session alone would leave the client's read concern as it is.
@@ -110,6 +111,24 @@ impl Store {
         }
         export.moment = Moment { seconds: fixed.time, increment: fixed.increment };
         Ok(export)
+    }
+}
+
+impl Store {
+    /// Whether there is a database to speak of.
+    ///
+    /// # Errors
+    /// It is being restored, or has no collection: another was meant. MongoDB does not answer.
+    pub async fn expect_whole(&self) -> Result<(), WholeError> {
+        let store = self.clone();
+        self.run(async move {
+            let db = store.db().await?;
+            if db.collection::<Document>(RESTORING).find_one(doc! {}).await?.is_some() {
+                return Err(WholeError::BeingRestored);
+            }
+            if own_collections(&db).await?.is_empty() { Err(WholeError::NoCollection) } else { Ok(()) }
+        })
+        .await
     }
 }
 
