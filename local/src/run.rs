@@ -398,7 +398,8 @@ pub async fn invoke(
         bail!("there is no function {name}: FN is one of {}", names.join(", "));
     };
     let mut text = std::fs::read_to_string(event).with_context(|| {
-        let known = events_of(event.parent().unwrap_or(event), name).join(", ");
+        let folder = event.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let known = events_of(folder.unwrap_or(Path::new("events")), name).join(", ");
         format!("{} cannot be read: EVENT names a file, one of: {known}", event.display())
     })?;
     Pools::check_built(workspace, std::slice::from_ref(function))?;

@@ -12,6 +12,7 @@ use backup::export::{BackupError, back_up};
 use backup::folder::Folder;
 use backup::manifest::{FILE, Manifest};
 use backup::place::{PART_BYTES, Place, Writer};
+use futures_util::FutureExt;
 use http::StatusCode;
 use local::doctor::{self, Whom};
 
@@ -553,6 +554,15 @@ async fn what_is_given_up_is_taken_back_and_has_no_manifest() {
     writer.part(vec![7; PART_BYTES]).await.unwrap();
     writer.part(vec![8; PART_BYTES]).await.unwrap();
     assert_eq!(store.begun().await, 1);
+    writer.abandon().await;
+    assert_eq!((store.begun().await, store.keys().await), (0, Vec::new()));
+    // Given up before S3 has told the upload's id: it is waited for, and then taken back.
+    let mut writer = Writer::new(&place, "given-up-early");
+    writer.begin("fintrack/users.bson.gz").unwrap();
+    assert!(writer.part(vec![7; PART_BYTES]).now_or_never().is_none());
+    while store.begun().await == 0 {
+        tokio::task::yield_now().await;
+    }
     writer.abandon().await;
     assert_eq!((store.begun().await, store.keys().await), (0, Vec::new()));
 

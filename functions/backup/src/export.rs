@@ -68,8 +68,8 @@ pub struct Written {
     pub bytes: u64,
 }
 
-/// Writes the whole database to a place, until `until` or until it is `stopped`; then it takes back the file that it is at.
-/// Its name is the time.
+/// Writes the whole database to a place, until `until` or until it is `stopped`; then it takes back the file that it is at,
+/// and in a folder all of itself. Its name is the time.
 ///
 /// # Errors
 /// MongoDB's or the place's own, or there was not enough time. What was written by then has no manifest; but where it was the

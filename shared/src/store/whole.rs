@@ -83,7 +83,7 @@ pub struct Documents<'a> {
 
 impl Store {
     /// Fixes the moment. MongoDB keeps it for `minSnapshotHistoryWindowInSeconds` (300 unless it is told otherwise); the
-    /// time of this view of the store bounds nothing of it.
+    /// time of this view of the store bounds nothing of the export itself.
     ///
     /// # Errors
     /// The database is being restored or has no collection, or MongoDB does not answer.
