@@ -56,7 +56,11 @@ class Load(unittest.TestCase):
         self.assertNotEqual(status, 0)
         self.assertIn("refused by the rate limit", said)
         running.stop()
-        self.assertNotIn("/api/v1/financial-health", "".join(running.said), "no scenario began")
+        log = "".join(running.said)
+        self.assertNotIn("/api/v1/financial-health", log, "no scenario began")
+        # The third one's log-in is the sixth attempt.
+        self.assertEqual(log.count('"http.route":"/api/v1/auth/register","http.status":201'), 3)
+        self.assertEqual(log.count('"http.method":"DELETE","http.route":"/api/v1/auth/me","http.status":204'), 3, "it leaves nobody")
 
     def test_a_burst_of_log_ins_is_refused_after_five(self):
         self.serve()
