@@ -1,7 +1,7 @@
 """Deploys what `make build` built, with the settings of samconfig.toml: `make deploy ENV=dev`.
 
-It adds one parameter: Release, a hash of the code, the template and the settings. Without it a setting that changes would
-reach the unpublished version only, and no request (docs/decisions/0022-a-release-is-one.md). Must never build anything, nor
+It adds two parameters: Commit, and Release, a hash of the code, the template, the settings and the commit. Without it a setting
+that changes would reach the unpublished version only, and no request (docs/decisions/0022-a-release-is-one.md). Must never build anything, nor
 hold a setting of its own.
 
 The region is AWS_REGION's alone, which the other commands of docs/RUNBOOK.md read too; `sam` by itself reads another variable.
@@ -16,6 +16,7 @@ Usage: deploy.py [--arch] [--yes] [--at-once] <dev, staging or prod>
 import hashlib
 import os
 import pathlib
+import subprocess
 import sys
 import tomllib
 
@@ -79,6 +80,20 @@ def binaries(architecture):
     return found
 
 
+def commit():
+    """The commit that is built, and whether more than samconfig.toml, whose settings are part of the release, differs from it."""
+
+    def git(*words):
+        return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        found = git("rev-parse", "HEAD")[:12]
+        return f"{found}-changed" if git("status", "--porcelain", "--", ".", ":!samconfig.toml") else found
+    except (OSError, subprocess.CalledProcessError):
+        # In a container of CI git may not trust the checkout.
+        return os.environ.get("GITHUB_SHA", "")[:12] or "unknown"
+
+
 def release(template, overrides, found):
     """One hash of all that a deployment is made of."""
     whole = hashlib.sha256(template)
@@ -104,6 +119,7 @@ def main():
     check_account(overrides, environment, region)
     if "--at-once" in options:
         overrides["DeploymentType"] = "AllAtOnce"
+    overrides["Commit"] = commit()
     overrides["Release"] = release(pathlib.Path("template.yaml").read_bytes(), overrides, found)
     sam = pathlib.Path(sys.executable).with_name("sam")
     given = [f"{name}={quoted(value)}" for name, value in overrides.items()]

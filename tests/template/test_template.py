@@ -481,6 +481,16 @@ class Releases(unittest.TestCase):
     def test_a_setting_alone_would_publish_nothing_which_is_why_there_is_a_release(self):
         self.assertEqual(versions(LogLevel="DEBUG"), versions(LogLevel="WARN"))
 
+    def test_each_function_says_its_release_and_its_commit(self):
+        # Lambda publishes no version of a function that did not change, so it must; what is read in a rollback is the commit.
+        release, commit = "a" * 64, "0123456789ab"
+        expanded = expand.expand(TEMPLATE, {"Release": release, "Commit": commit})
+        for name, (prefix, *_) in {**checks.FUNCTIONS, **checks.JOBS}.items():
+            said = checks.show(expanded["Resources"][f"{prefix}Function"]["Properties"]["Description"])
+            self.assertIn(f"commit {commit}", said, name)
+            self.assertIn(release, said, name)
+            self.assertLess(len(said), 256, name)
+
     def test_code_alone_publishes_without_a_release_too(self):
         old, new = (set(expand.expand(TEMPLATE, code=code)["Resources"]) for code in ("1", "2"))
         self.assertEqual(len(new - old), len({**checks.FUNCTIONS, **checks.JOBS}))

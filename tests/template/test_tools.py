@@ -99,7 +99,13 @@ class Tools(unittest.TestCase):
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "AWS_REGION": region, "PYTHONPATH": str(self.root)},
+            # No repository but what a test makes here.
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith("GIT")},
+                "AWS_REGION": region,
+                "PYTHONPATH": str(self.root),
+                "GIT_CEILING_DIRECTORIES": str(self.root.parent),
+            },
         )
         return run.returncode, run.stdout, run.stderr
 
@@ -117,7 +123,7 @@ class Tools(unittest.TestCase):
         self.build()
         self.pack()
         settings, release = self.release()
-        self.assertEqual(settings, ['Environment="dev"', 'Arch="x86_64"', 'LogLevel="DEBUG"'])
+        self.assertEqual(settings, ['Environment="dev"', 'Arch="x86_64"', 'LogLevel="DEBUG"', 'Commit="unknown"'])
         pattern = expand.read()["Parameters"]["Release"]["AllowedPattern"]
         self.assertTrue(re.match(pattern, release) and release)
         self.assertEqual(self.release()[1], release, "nothing changed")
@@ -151,6 +157,35 @@ class Tools(unittest.TestCase):
         given = json.loads(self.deploy("dev")[1])[8:]
         read = CfnParameterOverridesType().convert(tuple(given), None, None)
         self.assertEqual({name: read[name] for name in values}, values)
+
+    def test_a_deployment_says_its_commit_and_another_commit_is_another_release(self):
+        def git(*words):
+            said = ["-c", "user.name=a", "-c", "user.email=a@example.com", *words]
+            return subprocess.run(["git", *said], cwd=self.root, check=True, capture_output=True, text=True).stdout.strip()
+
+        self.build()
+        self.pack()
+        self.release()
+        (self.root / ".gitignore").write_text("*\n!README\n!samconfig.toml\n")
+        (self.root / "README").write_text("one\n")
+        git("init")
+        git("add", ".")
+        git("commit", "--message", "one")
+        first = git("rev-parse", "HEAD")[:12]
+        settings, one = self.release()
+        self.assertIn(f'Commit="{first}"', settings)
+        # The settings are today's, whatever the commit.
+        self.configure('"Environment=dev", "Arch=x86_64", "LogLevel=INFO"')
+        self.assertIn(f'Commit="{first}"', self.release()[0])
+        (self.root / "README").write_text("two\n")
+        self.assertIn(f'Commit="{first}-changed"', self.release()[0])
+        git("commit", "--all", "--message", "two")
+        settings, two = self.release()
+        self.assertNotIn(f'Commit="{first}"', settings)
+        self.assertNotEqual(one, two)
+        pattern = expand.read()["Parameters"]["Commit"]["AllowedPattern"]
+        for value in (first, f"{first}-changed", "unknown", ""):
+            self.assertRegex(value, pattern)
 
     def test_a_deployment_with_another_accounts_credentials_is_none(self):
         self.configure('"DbSecretArn=arn:aws:secretsmanager:eu-central-1:555555555555:secret:x"')
