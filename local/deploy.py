@@ -1,7 +1,7 @@
 """Deploys what `make build` built, with the settings of samconfig.toml: `make deploy ENV=dev`.
 
-It adds two parameters: Commit, and Release, a hash of the code, the template, the settings and the commit. Without it a setting
-that changes would reach the unpublished version only, and no request (docs/decisions/0022-a-release-is-one.md). Must never build anything, nor
+It adds two parameters: Commit, and Release, an id of this deployment. Without it a setting that changes would reach the
+unpublished version only, and no request (docs/decisions/0022-a-release-is-one.md). Must never build anything, nor
 hold a setting of its own.
 
 The region is AWS_REGION's alone, which the other commands of docs/RUNBOOK.md read too; `sam` by itself reads another variable.
@@ -13,9 +13,9 @@ Usage: deploy.py [--arch] [--yes] [--at-once] <dev, staging or prod>
   --at-once  moves every request at once and looks at no alarm: for a mend while alarms ring
 """
 
-import hashlib
 import os
 import pathlib
+import secrets
 import subprocess
 import sys
 import tomllib
@@ -68,8 +68,8 @@ def quoted(value):
     return '"' + value.replace('"', '\\"') + '"'
 
 
-def binaries(architecture):
-    """Every built function, each for the architecture that is deployed."""
+def check_built(architecture):
+    """Every function is built, each for the architecture that is deployed."""
     found = sorted(BUILT.glob("*/bootstrap"))
     if not found:
         sys.exit(f"Error: {BUILT} is empty: run make build first")
@@ -77,7 +77,6 @@ def binaries(architecture):
         machine = int.from_bytes(bootstrap.read_bytes()[MACHINE_AT : MACHINE_AT + 2], "little")
         if machine != MACHINES[architecture]:
             sys.exit(f"Error: {bootstrap} is not for {architecture}: run make deploy, which builds what samconfig.toml wants")
-    return found
 
 
 def commit():
@@ -94,16 +93,6 @@ def commit():
         return os.environ.get("GITHUB_SHA", "")[:12] or "unknown"
 
 
-def release(template, overrides, found):
-    """One hash of all that a deployment is made of."""
-    whole = hashlib.sha256(template)
-    for name, value in sorted(overrides.items()):
-        whole.update(f"{name}={value}\n".encode())
-    for bootstrap in found:
-        whole.update(bootstrap.parent.name.encode() + hashlib.sha256(bootstrap.read_bytes()).digest())
-    return whole.hexdigest()
-
-
 def main():
     options, environments = sys.argv[1:-1], sys.argv[1:][-1:]
     if not environments or not set(options) <= {"--arch", "--yes", "--at-once"}:
@@ -115,12 +104,13 @@ def main():
     if "--arch" in options:
         print(architecture)
         return
-    found = binaries(architecture)
+    check_built(architecture)
     check_account(overrides, environment, region)
     if "--at-once" in options:
         overrides["DeploymentType"] = "AllAtOnce"
     overrides["Commit"] = commit()
-    overrides["Release"] = release(pathlib.Path("template.yaml").read_bytes(), overrides, found)
+    # Each time another: a version that a failed deployment has left would be taken for this one's.
+    overrides["Release"] = secrets.token_hex(32)
     sam = pathlib.Path(sys.executable).with_name("sam")
     given = [f"{name}={quoted(value)}" for name, value in overrides.items()]
     # The template that was judged, whatever a `sam build` by hand has left. The command line's parameters take the place of
