@@ -294,7 +294,7 @@ pub(crate) mod tests {
             let _request = tracing::error_span!("request", correlation_id = "abc").entered();
             tracing::warn!("too little");
             tracing::error!(cause = "line\nbreak\u{1b}[31m", "kept");
-            tracing::warn!(target: RECORD, "on record");
+            tracing::info!(target: RECORD, "on record");
         });
         assert_eq!((lines.len(), &lines[1]["message"]), (2, &json!("on record")));
         assert_eq!((&lines[0]["message"], &lines[0]["correlation_id"]), (&json!("kept"), &json!("abc")));

@@ -34,7 +34,7 @@ impl Store {
     /// None of it is done, or all of the transaction is and its answer was lost: then the user is gone, and what is left is
     /// noted. Done again, it tells which.
     pub async fn erase_user(&self, user: UserId) -> Result<(), WriteError> {
-        tracing::warn!(
+        tracing::info!(
             target: telemetry::RECORD,
             message = "user erasure begun",
             event = "user_erasure_begun",
@@ -66,7 +66,7 @@ impl Store {
             }),
         )
         .await?;
-        tracing::warn!(
+        tracing::info!(
             target: telemetry::RECORD,
             message = "user erased",
             event = "user_erased",
