@@ -93,16 +93,21 @@ def alias(expanded, prefix):
 
 
 # ---- routes --------------------------------------------------------------------------------------------------------------
-def routes(expanded):
-    problems = []
-    body = properties(expanded, "Api").get("Body", {})
+def paths():
+    """Every path that is routed, with the logical prefix of its function."""
     wanted = {
         f"{base}/{name}{rest}": prefix
         for name, (prefix, *_) in FUNCTIONS.items()
         for base in BASES
         for rest in ("", "/{proxy+}")
     }
-    wanted["$default"] = "Health"
+    return {**wanted, "$default": "Health"}
+
+
+def routes(expanded):
+    problems = []
+    body = properties(expanded, "Api").get("Body", {})
+    wanted = paths()
     found = body.get("paths", {})
     problems += [f"{path} has no route" for path in wanted if path not in found]
     problems += [f"{path} is a route of nothing known" for path in found if path not in wanted]
@@ -150,13 +155,7 @@ def stage(expanded):
             problems.append(f"the stage's {setting} is not {parameter}")
     # What the gateway lets through at once is what Lambda has been reserved to take.
     rates = {"Health": "HealthThrottleRate", "Auth": "AuthThrottleRate"}
-    of_routes = {"$default": "Health"}
-    of_routes |= {
-        f"ANY {base}/{name}{rest}": prefix
-        for name, (prefix, *_) in FUNCTIONS.items()
-        for base in BASES
-        for rest in ("", "/{proxy+}")
-    }
+    of_routes = {path if path == "$default" else f"ANY {path}": prefix for path, prefix in paths().items()}
     found = it.get("RouteSettings", {})
     for key, prefix in of_routes.items():
         wanted = {
@@ -377,8 +376,8 @@ def emitted():
     services = set(re.findall(r'\("(\w+)", (?:mongo|redis)\)', health))
     found = {}
     for variant in re.findall(r"^    (\w+),$", re.search(r"pub enum Metric \{(.*?)\n\}", source, re.S)[1], re.M):
-        dimension = special.get(variant, "Function")
-        found[names[variant]] = (dimension, services if dimension == "Service" and counted_by(variant) else counted_by(variant))
+        dimension, counted = special.get(variant, "Function"), counted_by(variant)
+        found[names[variant]] = (dimension, services if counted and dimension == "Service" else counted)
     return found
 
 

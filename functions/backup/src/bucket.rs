@@ -168,9 +168,7 @@ impl Bucket {
 
     pub(crate) async fn abandon(&self, mut upload: Upload) {
         let abandoned = async {
-            if upload.creating.is_some() {
-                drop(upload.created().await);
-            }
+            drop(upload.created().await);
             if let Some(sending) = upload.sending {
                 sending.abort();
             }
@@ -259,7 +257,7 @@ impl Bucket {
 }
 
 impl Upload {
-    /// Waits until the upload has begun.
+    /// Waits until the upload has begun, if it is beginning.
     async fn created(&mut self) -> Result<String, PlaceError> {
         let Some(creating) = &mut self.creating else { return Err(PlaceError::Ended) };
         let created = creating.await;

@@ -112,9 +112,7 @@ impl Store {
         export.moment = Moment { seconds: fixed.time, increment: fixed.increment };
         Ok(export)
     }
-}
 
-impl Store {
     /// Whether there is a database to speak of.
     ///
     /// # Errors
