@@ -28,6 +28,7 @@ pub mod curve;
 pub mod id;
 pub mod ledger;
 pub mod money;
+pub mod rejection;
 pub mod score;
 pub mod summary;
 pub mod transaction;

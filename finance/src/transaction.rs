@@ -8,6 +8,7 @@ use crate::category::{CategoryFacts, CategoryKind};
 use crate::currency::Currency;
 use crate::id::{AccountId, CategoryId};
 use crate::money::{AMOUNT_MINOR_MAX, Money};
+use crate::rejection::Rejection;
 
 /// Most parts that a transaction is split into.
 pub const SPLITS_MAX: usize = 50;
@@ -145,17 +146,6 @@ pub struct Transaction {
     pub transfer: Option<TransferLeg>,
 }
 
-/// One thing that is wrong with a draft.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejection {
-    /// A JSON pointer to the field: `/splits/2/amount`.
-    pub field: String,
-    /// A stable name of the rule: `splits_sum`.
-    pub code: &'static str,
-    /// The rule, for a person.
-    pub detail: String,
-}
-
 impl Transaction {
     /// Makes a transaction of a draft, or says all that is wrong with it. `category` knows the user's categories.
     ///
@@ -213,7 +203,7 @@ struct Rejections(Vec<Rejection>);
 
 impl Rejections {
     fn add(&mut self, field: impl Into<String>, code: &'static str, detail: impl Into<String>) {
-        self.0.push(Rejection { field: field.into(), code, detail: detail.into() });
+        self.0.push(Rejection::new(field, code, detail));
     }
 
     fn amount(&mut self, field: impl Into<String>, minor: i64, currency: Currency) {
@@ -372,7 +362,7 @@ mod tests {
 
     fn check(draft: TransactionDraft, expected: &[(&str, &str)]) {
         let rejected = Transaction::post(draft.clone(), &facts).err().unwrap_or_default();
-        let found: Vec<_> = rejected.iter().map(|r| (r.field.as_str(), r.code)).collect();
+        let found: Vec<_> = rejected.iter().map(|r| (r.pointer.as_str(), r.code)).collect();
         assert_eq!(found, expected, "{draft:?}");
     }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 use shared::boot::Boot;
 use shared::clock::Clock;
 use shared::config::{Config, Need};
-use shared::edge::event::Door;
+use shared::edge::event::EventSanitizer;
 
 use crate::template::Function;
 use crate::workspace::Variables;
@@ -94,7 +94,7 @@ fn invocation(
     event: LambdaEvent<LambdaRequest>,
 ) -> impl Future<Output = Result<Vec<u8>, String>> + Send + 'static {
     let adapter: Adapter<'static, axum::response::Response, Router> = Adapter::from(router);
-    let answer = Door(adapter).call(event);
+    let answer = EventSanitizer(adapter).call(event);
     async move {
         let answer = match answer.await {
             Ok(answer) => answer,

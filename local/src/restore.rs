@@ -17,7 +17,7 @@ use backup::place::{Place, PlaceError};
 use flate2::read::MultiGzDecoder;
 use shared::boot::Boot;
 use shared::crypto::{Sha256, sha256};
-use shared::store::whole::Target;
+use shared::store::dump::Target;
 use shared::store::{Mongo, indexes};
 
 use crate::workspace::make_folder;

@@ -7,14 +7,12 @@ use std::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::edge::cursor::Cursors;
-use crate::edge::{Problem, ProblemType, Scope};
 use crate::metrics::RequestCounts;
+use crate::observability::Watch;
 use crate::rate_limit::LocalLogs;
 use crate::shutdown;
+use crate::store::Mongo;
 use crate::store::redis::Redis;
-use crate::store::{Mongo, Store};
-use crate::watch::Watch;
 
 /// What a function is built from. The clients that it makes are made once and shared by all that ask this boot.
 #[derive(Clone)]
@@ -100,8 +98,8 @@ impl Boot {
     }
 
     /// Whether MongoDB refused the credentials since this was asked last.
-    pub(crate) fn takes_refusal(&self) -> bool {
-        self.mongo.get().and_then(Option::as_ref).is_some_and(Mongo::takes_refusal)
+    pub(crate) fn take_auth_failure(&self) -> bool {
+        self.mongo.get().and_then(Option::as_ref).is_some_and(Mongo::take_auth_failure)
     }
 
     /// Redis, where the configuration has it. Opens no socket before the first use.
@@ -129,41 +127,6 @@ impl Boot {
         self.environment.requests.flush();
         let (mongo, redis) = (self.mongo.get().cloned().flatten(), self.redis.get().cloned().flatten());
         shutdown::close(service, self.watch(service), mongo, redis).await;
-    }
-}
-
-/// What every function of signed-in users needs. A function that needs less asks [`Boot`] for its parts.
-pub struct UserParts {
-    pub mongo: Mongo,
-    pub clock: Clock,
-    pub cursors: Cursors,
-}
-
-/// [`UserParts`] as a router's state. Empty only where the configuration lacks a part that the function needs, which
-/// init refuses.
-#[derive(Clone)]
-pub struct UserApp(Option<Arc<UserParts>>);
-
-impl UserApp {
-    pub fn new(boot: &Boot) -> Self {
-        let make = || {
-            let cursors = Cursors::from_config(boot.config.jwt.as_ref()?);
-            Some(Arc::new(UserParts { mongo: boot.mongo()?, clock: boot.clock.clone(), cursors }))
-        };
-        Self(make())
-    }
-
-    /// # Errors
-    /// 500: the process was built without what it needs.
-    pub fn parts(&self) -> Result<&UserParts, Problem> {
-        self.0.as_deref().ok_or_else(|| Problem::new(ProblemType::Internal))
-    }
-}
-
-impl UserParts {
-    /// The stores as this request may use them.
-    pub fn store(&self, scope: &Scope) -> Store {
-        self.mongo.within(scope)
     }
 }
 

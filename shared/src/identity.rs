@@ -41,7 +41,7 @@ pub struct VerifiedToken {
 
 /// What a request shows of who is calling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shown<'a> {
+pub(crate) enum Credential<'a> {
     Nothing,
     /// Two headers, or one that is no bearer token.
     Unreadable,
@@ -49,17 +49,17 @@ pub(crate) enum Shown<'a> {
 }
 
 /// The token of the request's one `Authorization` header (RFC 6750, 2.1).
-pub(crate) fn shown(headers: &HeaderMap) -> Shown<'_> {
+pub(crate) fn bearer_token(headers: &HeaderMap) -> Credential<'_> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {
-        (None, _) => return Shown::Nothing,
+        (None, _) => return Credential::Nothing,
         (Some(value), None) => value,
-        _ => return Shown::Unreadable,
+        _ => return Credential::Unreadable,
     };
     let parts = value.to_str().ok().and_then(|text| text.split_once(' '));
     match parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) {
-        Some((_, token)) => Shown::Token(token.trim()),
-        None => Shown::Unreadable,
+        Some((_, token)) => Credential::Token(token.trim()),
+        None => Credential::Unreadable,
     }
 }
 

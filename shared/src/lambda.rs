@@ -20,8 +20,8 @@ use crate::boot::{Boot, install_crypto};
 use crate::clock::Clock;
 use crate::config::{self, LoggingConfig};
 use crate::edge::Function;
-use crate::edge::event::Door;
-use crate::live::{self, Live, StartError};
+use crate::edge::event::EventSanitizer;
+use crate::reload::{self, Live, StartError};
 use crate::telemetry;
 
 /// Runs a function that answers requests until its process ends.
@@ -46,7 +46,7 @@ pub async fn run(function: Function, build: fn(&Boot) -> Router) -> Result<(), l
         async move { Ok::<_, std::convert::Infallible>(live.answer(request).await) }
     });
     let adapter: Adapter<'static, axum::response::Response, _> = Adapter::from(answers);
-    lambda_runtime::run(Door(adapter)).await
+    lambda_runtime::run(EventSanitizer(adapter)).await
 }
 
 /// What a job does with one invocation: it has until the instant, which is Lambda's own time-out.
@@ -72,7 +72,7 @@ impl From<JobFailed> for lambda_runtime::Diagnostic {
 pub async fn run_job(function: Function, work: Work) -> Result<(), lambda_http::Error> {
     install_crypto();
     let environment = config::environment();
-    let first = live::read(function, &environment, Clock::system()).await;
+    let first = reload::read(function, &environment, Clock::system()).await;
     let boot = first.map(|(_, boot)| boot).unwrap_or_else(|error| fail_init(function.name, &error));
     tell_warnings(function.name, &boot);
     let job = Arc::new(Job { function, work, environment, state: Mutex::new((boot, true)) });
@@ -141,7 +141,7 @@ impl Job {
         if is_fresh {
             return Ok(old);
         }
-        let (_, read) = live::read(self.function, &self.environment, old.clock.clone()).await?;
+        let (_, read) = reload::read(self.function, &self.environment, old.clock.clone()).await?;
         let boot = old.renewed((*read.config).clone());
         self.state.lock().unwrap_or_else(PoisonError::into_inner).0 = boot.clone();
         Ok(boot)

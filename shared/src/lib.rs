@@ -1,6 +1,6 @@
 //! Everything that touches the outside world, in the order in which a request meets it:
-//! [`lambda`] runs a function's process, [`boot`] is what it is built from, [`live`] keeps its secrets fresh; [`edge`] is its HTTP door; [`identity`] says who is
-//! calling; [`rate_limit`] how often; [`store`] keeps what it knows. [`telemetry`] and [`metrics`] tell of it in the log, [`watch`]
+//! [`lambda`] runs a function's process, [`boot`] is what it is built from, [`reload`] keeps its secrets fresh; [`edge`] is its HTTP door; [`identity`] says who is
+//! calling; [`rate_limit`] how often; [`store`] keeps what it knows. [`telemetry`] and [`metrics`] tell of it in the log, [`observability`]
 //! tells others where that is switched on. [`clock`] and [`ids`] are the only sources of time
 //! and of identity.
 //!
@@ -14,11 +14,11 @@ pub mod edge;
 pub mod identity;
 pub mod ids;
 pub mod lambda;
-pub mod live;
 pub mod metrics;
+pub(crate) mod observability;
 pub mod rate_limit;
+pub mod reload;
 pub mod secrets;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;
-pub(crate) mod watch;

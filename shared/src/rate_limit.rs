@@ -12,8 +12,15 @@ use std::time::{Duration, Instant};
 
 use crate::config::LimitsConfig;
 use crate::crypto;
-use crate::edge::LimitClass;
 use crate::store::redis::Redis;
+
+/// Which policies count a request. Every class counts in `general` too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LimitClass {
+    General,
+    Auth,
+    Heavy,
+}
 
 /// The most client logs that one environment keeps while Redis is away.
 const LOCAL_CLIENTS_MAX: usize = 10_000;

@@ -5,10 +5,10 @@ use std::future::Future;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use crate::observability::Watch;
 use crate::store::Mongo;
 use crate::store::redis::Redis;
 use crate::telemetry::millis;
-use crate::watch::Watch;
 
 /// What sending the last traces and reports may take.
 const TELEMETRY_MAX: Duration = Duration::from_millis(90);

@@ -23,7 +23,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::clock::{self, Clock};
 use crate::config::{LogFormat, LoggingConfig};
 use crate::metrics;
-use crate::watch;
+use crate::observability;
 
 /// The target of what must be on record: it is written whatever the least level is, as metrics are.
 pub(crate) const RECORD: &str = "record";
@@ -112,7 +112,7 @@ fn install(subscriber: Box<dyn Subscriber + Send + Sync>) {
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let text = panic.payload().downcast_ref::<&'static str>().copied();
     let location = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
-    watch::note_panic(location.as_deref());
+    observability::note_panic(location.as_deref());
     tracing::error!(message = "panicked", panic = text, location = location.as_deref());
 }
 

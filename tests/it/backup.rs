@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use shared::boot::Boot;
 use shared::config::Config;
 use shared::metrics::Metric;
-use shared::store::whole::{Target, WholeError};
+use shared::store::dump::{Target, WholeError};
 use tests::log::capture;
 use tests::receiver::{Answers, Receiver};
 use tests::runtime_api::Act;

@@ -7,7 +7,7 @@ use http::StatusCode;
 use lambda_http::tower::ServiceExt;
 use serde_json::{Value, json};
 use shared::clock::Clock;
-use shared::live::Live;
+use shared::reload::Live;
 use tests::receiver::{Answers, Receiver};
 use tests::{TestApp, canary, misbehaving};
 

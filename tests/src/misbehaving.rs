@@ -6,8 +6,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, State};
 use finance::id::UserId;
-use shared::boot::{Boot, UserApp};
+use shared::boot::Boot;
 use shared::config::Need;
+use shared::edge::AppState;
 use shared::edge::respond::Answer;
 use shared::edge::route::Routes;
 use shared::edge::{Function, Problem, Scope, layers};
@@ -31,7 +32,7 @@ pub fn build(boot: &Boot) -> Router {
         .public()
         .get("/misbehaving/well", "well", async || Answer::ok(&"well"))
         .public();
-    layers::serve(boot, FUNCTION.name, routes, UserApp::new(boot))
+    layers::serve(boot, FUNCTION.name, routes, AppState::new(boot))
 }
 
 /// Asked for by an argument: the environment is the configuration's.
@@ -58,7 +59,7 @@ async fn formatted() -> Answer {
 }
 
 async fn store(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     Path(user): Path<String>,
     scope: Scope,
 ) -> Result<Answer, Problem> {

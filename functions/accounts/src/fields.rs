@@ -2,7 +2,7 @@
 
 use finance::calendar::Date;
 use finance::currency::Currency;
-use shared::edge::FieldError;
+use shared::edge::Rejection;
 use shared::edge::amount::{Amount, AmountSign};
 use shared::edge::body::{FieldValue, Text, Value, parse_text};
 use shared::edge::json::Json;
@@ -14,7 +14,7 @@ use shared::store::accounts::AccountType;
 pub struct TypeName(pub AccountType);
 
 impl FieldValue for TypeName {
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         let wanted = "checking, savings, cash, credit_card, loan, investment or other";
         parse_text(value, pointer, "invalid_value", wanted, |text| AccountType::parse(text).map(Self))
     }
@@ -29,12 +29,12 @@ impl FieldValue for TypeName {
 pub struct RateBps(pub i64);
 
 impl FieldValue for RateBps {
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         let rate = i64::read(value, pointer)?;
         if (0..=100_000).contains(&rate) {
             Ok(Self(rate))
         } else {
-            Err(vec![FieldError::new(pointer, "out_of_range", "must be from 0 to 100000 basis points")])
+            Err(vec![Rejection::new(pointer, "out_of_range", "must be from 0 to 100000 basis points")])
         }
     }
     fn schema() -> Value {
@@ -75,7 +75,7 @@ json_body! {
 
 /// The minor units of an optional amount in the account's currency; a bad one adds an error.
 pub(crate) fn minor(
-    errors: &mut Vec<FieldError>,
+    errors: &mut Vec<Rejection>,
     amount: Option<&Amount>,
     currency: Currency,
     pointer: &str,

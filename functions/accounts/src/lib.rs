@@ -6,8 +6,9 @@ mod routes;
 mod view;
 
 use axum::Router;
-use shared::boot::{Boot, UserApp};
+use shared::boot::Boot;
 use shared::config::Need;
+use shared::edge::AppState;
 use shared::edge::{Function, RouteInfo, Routes, layers};
 
 pub use fields::{CreateAccountBody, UpdateAccountBody};
@@ -15,7 +16,7 @@ pub use view::AccountView;
 
 pub const FUNCTION: Function = Function { name: "accounts", needs: &[Need::Mongo, Need::Redis, Need::Jwt] };
 
-fn table() -> Routes<UserApp> {
+fn table() -> Routes<AppState> {
     Routes::new()
         .get("/accounts", "list_accounts", routes::list_accounts)
         .query(&["limit", "cursor", "asOf"])
@@ -31,5 +32,5 @@ pub fn routes() -> Vec<RouteInfo> {
 }
 
 pub fn build(boot: &Boot) -> Router {
-    layers::serve(boot, FUNCTION.name, table(), UserApp::new(boot))
+    layers::serve(boot, FUNCTION.name, table(), AppState::new(boot))
 }

@@ -5,12 +5,12 @@ use axum::http::HeaderMap;
 use finance::calendar::parse_date;
 use finance::currency::Currency;
 use finance::id::AccountId;
-use shared::boot::{UserApp, UserParts};
 use shared::edge::amount::AmountSign;
 use shared::edge::body::{self, Body, Patch};
 use shared::edge::path::Id;
 use shared::edge::query::{self, Query};
 use shared::edge::respond::{Answer, Page};
+use shared::edge::{AppState, UserParts};
 use shared::edge::{IfMatch, Principal, Problem, ProblemType, Scope};
 use shared::ids;
 use shared::store::Claim;
@@ -30,7 +30,7 @@ fn created(account: &Account) -> Answer {
 }
 
 pub(crate) async fn list_accounts(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     query: Query,
@@ -55,7 +55,7 @@ pub(crate) async fn list_accounts(
 }
 
 pub(crate) async fn get_account(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     Id(id): Id<AccountId>,
@@ -65,7 +65,7 @@ pub(crate) async fn get_account(
 }
 
 pub(crate) async fn create_account(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     headers: HeaderMap,
@@ -128,7 +128,7 @@ fn new_account(
 }
 
 pub(crate) async fn update_account(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     Id(id): Id<AccountId>,
@@ -218,7 +218,7 @@ impl Change {
 }
 
 pub(crate) async fn delete_account(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     Id(id): Id<AccountId>,

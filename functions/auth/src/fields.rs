@@ -2,7 +2,7 @@
 
 use finance::currency::Currency;
 use secrecy::SecretString;
-use shared::edge::FieldError;
+use shared::edge::Rejection;
 use shared::edge::body::{FieldValue, Text, TimeZoneName, Value, parse_text, wrong_type};
 use shared::edge::json::Json;
 use shared::json_body;
@@ -28,7 +28,7 @@ impl Email {
 }
 
 impl FieldValue for Email {
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         parse_text(value, pointer, "invalid_email", "an e-mail address", Self::parse)
     }
     fn schema() -> Value {
@@ -41,7 +41,7 @@ impl FieldValue for Email {
 pub struct Secret(pub SecretString);
 
 impl FieldValue for Secret {
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         match value {
             Json::Text(text) => Ok(Self(SecretString::from(text.clone()))),
             other => Err(vec![wrong_type(other, pointer, "a string")]),
@@ -57,7 +57,7 @@ impl FieldValue for Secret {
 pub struct NewPassword(pub SecretString);
 
 impl FieldValue for NewPassword {
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         let secret = Secret::read(value, pointer)?.0;
         password::check(&secret, "", &[], pointer).map_err(|error| vec![error])?;
         Ok(Self(secret))
@@ -72,7 +72,7 @@ impl FieldValue for NewPassword {
 pub struct Locale(pub String);
 
 impl FieldValue for Locale {
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         parse_text(value, pointer, "invalid_locale", "a language tag such as en-US", |text| {
             let subtag =
                 |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());

@@ -74,7 +74,7 @@ impl App {
 
 impl Parts {
     fn store(&self, scope: &Scope) -> Store {
-        self.mongo.within(scope)
+        self.mongo.within(scope.mongo_until)
     }
 }
 

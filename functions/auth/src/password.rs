@@ -11,7 +11,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 use shared::config::AuthConfig;
 use shared::crypto;
-use shared::edge::{FieldError, Problem, ProblemType};
+use shared::edge::{Problem, ProblemType, Rejection};
 use unicode_normalization::UnicodeNormalization;
 
 pub(crate) const LENGTH_MIN: usize = 12;
@@ -106,18 +106,18 @@ pub(crate) fn check(
     email: &str,
     names: &[&str],
     pointer: &str,
-) -> Result<(), FieldError> {
+) -> Result<(), Rejection> {
     let normal: String = password.expose_secret().nfkc().collect();
     let length = normal.chars().count();
     if length < LENGTH_MIN {
-        return Err(FieldError::new(
+        return Err(Rejection::new(
             pointer,
             "too_short",
             format!("must have at least {LENGTH_MIN} characters"),
         ));
     }
     if length > LENGTH_MAX {
-        return Err(FieldError::new(
+        return Err(Rejection::new(
             pointer,
             "too_long",
             format!("must have at most {LENGTH_MAX} characters"),
@@ -125,7 +125,7 @@ pub(crate) fn check(
     }
     if is_common(&normal.to_lowercase(), email, names) {
         let detail = "is among the passwords that are tried first; choose another";
-        return Err(FieldError::new(pointer, "password_too_common", detail));
+        return Err(Rejection::new(pointer, "password_too_common", detail));
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use shared::boot::Boot;
 use shared::clock;
 use shared::crypto::Sha256;
-use shared::store::whole::{DATA_ENDING, Described, Export, WholeError};
+use shared::store::dump::{DATA_ENDING, Described, Export, WholeError};
 
 use crate::manifest::{self, Collection, FORMAT, File, Manifest, ManifestError, Moment, hex};
 use crate::place::{PART_BYTES, Place, PlaceError, Writer};

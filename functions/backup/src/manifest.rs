@@ -2,7 +2,7 @@
 //! ago: a field that is added or changed is another format. Must never hold anything of a document.
 
 use serde::{Deserialize, Serialize};
-use shared::store::whole::DATA_ENDING;
+use shared::store::dump::DATA_ENDING;
 
 /// The file's name, in the backup's folder.
 pub const FILE: &str = "manifest.json";

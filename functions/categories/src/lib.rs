@@ -7,8 +7,9 @@ use axum::http::HeaderMap;
 use finance::category::CategoryKind;
 use finance::id::CategoryId;
 use serde::Serialize;
-use shared::boot::{Boot, UserApp};
+use shared::boot::Boot;
 use shared::config::Need;
+use shared::edge::AppState;
 use shared::edge::body::{self, Body, Patch, Text};
 use shared::edge::path::Id;
 use shared::edge::query::{self, Query};
@@ -21,7 +22,7 @@ use utoipa::ToSchema;
 
 pub const FUNCTION: Function = Function { name: "categories", needs: &[Need::Mongo, Need::Redis, Need::Jwt] };
 
-fn table() -> Routes<UserApp> {
+fn table() -> Routes<AppState> {
     Routes::new()
         .get("/categories", "list_categories", list_categories)
         .query(&["limit", "cursor"])
@@ -37,7 +38,7 @@ pub fn routes() -> Vec<RouteInfo> {
 }
 
 pub fn build(boot: &Boot) -> Router {
-    layers::serve(boot, FUNCTION.name, table(), UserApp::new(boot))
+    layers::serve(boot, FUNCTION.name, table(), AppState::new(boot))
 }
 
 type Name = Text<1, 100>;
@@ -104,7 +105,7 @@ fn created(category: &Category) -> Answer {
 }
 
 async fn list_categories(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     query: Query,
@@ -121,7 +122,7 @@ async fn list_categories(
 }
 
 async fn get_category(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     Id(id): Id<CategoryId>,
@@ -131,7 +132,7 @@ async fn get_category(
 }
 
 async fn create_category(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     headers: HeaderMap,
@@ -153,7 +154,7 @@ async fn create_category(
 }
 
 async fn update_category(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     Id(id): Id<CategoryId>,
@@ -186,7 +187,7 @@ async fn update_category(
 }
 
 async fn delete_category(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     Id(id): Id<CategoryId>,

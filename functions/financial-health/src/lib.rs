@@ -8,8 +8,9 @@ use axum::Router;
 use axum::extract::State;
 use finance::calendar::parse_date;
 use finance::score::{MonthRow, ScoreInput, score};
-use shared::boot::{Boot, UserApp};
+use shared::boot::Boot;
 use shared::config::Need;
+use shared::edge::AppState;
 use shared::edge::query::{self, Query};
 use shared::edge::respond::Answer;
 use shared::edge::{Function, Principal, Problem, ProblemType, RouteInfo, Routes, Scope, layers};
@@ -24,7 +25,7 @@ pub use view::{
 pub const FUNCTION: Function =
     Function { name: "financial-health", needs: &[Need::Mongo, Need::Redis, Need::Jwt] };
 
-fn table() -> Routes<UserApp> {
+fn table() -> Routes<AppState> {
     Routes::new()
         .get("/financial-health", "get_score", get_score)
         .query(&["asOf"])
@@ -39,11 +40,11 @@ pub fn routes() -> Vec<RouteInfo> {
 }
 
 pub fn build(boot: &Boot) -> Router {
-    layers::serve(boot, FUNCTION.name, table(), UserApp::new(boot))
+    layers::serve(boot, FUNCTION.name, table(), AppState::new(boot))
 }
 
 async fn get_score(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     query: Query,

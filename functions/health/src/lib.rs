@@ -77,7 +77,7 @@ impl App {
         let mongo = async {
             let Some(mongo) = &self.mongo else { return false };
             let store = match scope {
-                Some(scope) => mongo.within(scope),
+                Some(scope) => mongo.within(scope.mongo_until),
                 None => mongo.for_duration(PING_TIME_MAX),
             };
             store.ping(PING_TIME_MAX).await

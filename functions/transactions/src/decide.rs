@@ -9,18 +9,18 @@ use finance::transaction::{
 };
 use shared::edge::amount::{Amount, AmountSign};
 use shared::edge::body::{self, Patch};
-use shared::edge::{FieldError, IfMatch};
+use shared::edge::{IfMatch, Rejection};
 use shared::store::WriteError;
 use shared::store::accounts::Account;
 use shared::store::ledger::Loaded;
-use shared::store::transactions::Record;
+use shared::store::transactions::StoredTransaction;
 
 use crate::fields::{CreateTransactionBody, SplitBody, UpdateTransactionBody};
 use crate::view::tag;
 
 /// A transaction as a request wants it: complete, but nothing yet known to fit.
 #[derive(Clone, Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct TransactionInput {
     /// `None` is the user's first account.
     pub account: Option<AccountId>,
     pub kind: TransactionType,
@@ -34,7 +34,7 @@ pub(crate) struct Wanted {
     pub notes: Option<String>,
     pub tags: Vec<String>,
     pub status: TransactionStatus,
-    pub splits: Vec<WantedSplit>,
+    pub splits: Vec<SplitInput>,
     pub transfer_account: Option<AccountId>,
     pub transfer_amount: Option<Amount>,
     pub original_amount: Option<Amount>,
@@ -43,7 +43,7 @@ pub(crate) struct Wanted {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct WantedSplit {
+pub(crate) struct SplitInput {
     category: CategoryId,
     amount: Amount,
     notes: Option<String>,
@@ -53,13 +53,13 @@ fn some_text(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-fn splits(errors: &mut Vec<FieldError>, bodies: Vec<SplitBody>) -> Vec<WantedSplit> {
+fn splits(errors: &mut Vec<Rejection>, bodies: Vec<SplitBody>) -> Vec<SplitInput> {
     let mut splits = Vec::new();
     for (index, body) in bodies.into_iter().enumerate() {
         let pointer = format!("/splits/{index}/amount");
         if let Some(amount) = required_amount(errors, body.amount, body.amount_minor, &pointer) {
             let notes = body.notes.and_then(|notes| some_text(notes.0));
-            splits.push(WantedSplit { category: body.category_id, amount, notes });
+            splits.push(SplitInput { category: body.category_id, amount, notes });
         }
     }
     splits
@@ -68,7 +68,7 @@ fn splits(errors: &mut Vec<FieldError>, bodies: Vec<SplitBody>) -> Vec<WantedSpl
 type DecimalText = body::Decimal;
 
 fn optional_amount(
-    errors: &mut Vec<FieldError>,
+    errors: &mut Vec<Rejection>,
     decimal: Option<DecimalText>,
     minor: Option<i64>,
     pointer: &str,
@@ -80,21 +80,21 @@ fn optional_amount(
 }
 
 fn required_amount(
-    errors: &mut Vec<FieldError>,
+    errors: &mut Vec<Rejection>,
     decimal: Option<DecimalText>,
     minor: Option<i64>,
     pointer: &str,
 ) -> Option<Amount> {
     let missing = decimal.is_none() && minor.is_none();
     if missing {
-        errors.push(FieldError::new(pointer, "required", "is required, or amountMinor"));
+        errors.push(Rejection::new(pointer, "required", "is required, or amountMinor"));
     }
     optional_amount(errors, decimal, minor, pointer)
 }
 
-impl Wanted {
+impl TransactionInput {
     /// What a new transaction is to be; `today` is the user's.
-    pub(crate) fn new(body: CreateTransactionBody, today: Date) -> Result<Self, Vec<FieldError>> {
+    pub(crate) fn new(body: CreateTransactionBody, today: Date) -> Result<Self, Vec<Rejection>> {
         let mut errors = Vec::new();
         let amount = required_amount(&mut errors, body.amount, body.amount_minor, "/amount");
         let splits = splits(&mut errors, body.splits.unwrap_or_default());
@@ -125,7 +125,7 @@ impl Wanted {
     }
 
     /// What a transaction is now.
-    pub(crate) fn of(record: &Record) -> Self {
+    pub(crate) fn of(record: &StoredTransaction) -> Self {
         let posted = &record.posted;
         let transfer = posted.transfer.as_ref();
         Self {
@@ -143,7 +143,7 @@ impl Wanted {
             splits: posted
                 .splits
                 .iter()
-                .map(|split| WantedSplit {
+                .map(|split| SplitInput {
                     category: split.category_id,
                     amount: Amount::kept(split.amount_minor, posted.currency),
                     notes: split.notes.clone(),
@@ -161,7 +161,7 @@ impl Wanted {
     }
 
     /// The same with a merge patch on it.
-    pub(crate) fn patched(self, body: UpdateTransactionBody) -> Result<Self, Vec<FieldError>> {
+    pub(crate) fn patched(self, body: UpdateTransactionBody) -> Result<Self, Vec<Rejection>> {
         let mut errors = Vec::new();
         body::refuse_removal(
             &mut errors,
@@ -226,7 +226,7 @@ impl Wanted {
 
 /// Sets, clears or keeps an amount that has two spellings.
 fn patched_amount(
-    errors: &mut Vec<FieldError>,
+    errors: &mut Vec<Rejection>,
     (decimal, minor): (Patch<DecimalText>, Patch<i64>),
     current: Option<Amount>,
     pointer: &str,
@@ -238,14 +238,18 @@ fn patched_amount(
 }
 
 /// `IfMatch` and the record that a request names, not deleted.
-fn current<'a>(loaded: &'a Loaded, condition: &IfMatch) -> Result<&'a Record, WriteError> {
+fn current<'a>(loaded: &'a Loaded, condition: &IfMatch) -> Result<&'a StoredTransaction, WriteError> {
     let record = loaded.current.as_ref().filter(|record| record.deleted_at_ms.is_none());
     let record = record.ok_or(WriteError::NotFound)?;
     if condition.allows(&tag(record)) { Ok(record) } else { Err(WriteError::Stale) }
 }
 
 /// A new transaction.
-pub(crate) fn create(wanted: &Wanted, id: TransactionId, loaded: &Loaded) -> Result<Record, WriteError> {
+pub(crate) fn create(
+    wanted: &TransactionInput,
+    id: TransactionId,
+    loaded: &Loaded,
+) -> Result<StoredTransaction, WriteError> {
     let (posted, original) = post(wanted, loaded)?;
     Ok(record(wanted, posted, original, id, loaded.now_ms))
 }
@@ -255,11 +259,11 @@ pub(crate) fn update(
     body: &UpdateTransactionBody,
     condition: &IfMatch,
     loaded: &Loaded,
-) -> Result<Record, WriteError> {
+) -> Result<StoredTransaction, WriteError> {
     let current = current(loaded, condition)?;
-    let wanted = Wanted::of(current).patched(body.clone()).map_err(WriteError::Rejected)?;
+    let wanted = TransactionInput::of(current).patched(body.clone()).map_err(WriteError::Rejected)?;
     let (posted, original) = post(&wanted, loaded)?;
-    Ok(Record {
+    Ok(StoredTransaction {
         created_at_ms: current.created_at_ms,
         version: current.version.saturating_add(1),
         ..record(&wanted, posted, original, current.id, loaded.now_ms)
@@ -267,9 +271,9 @@ pub(crate) fn update(
 }
 
 /// A tombstone.
-pub(crate) fn delete(condition: &IfMatch, loaded: &Loaded) -> Result<Record, WriteError> {
+pub(crate) fn delete(condition: &IfMatch, loaded: &Loaded) -> Result<StoredTransaction, WriteError> {
     let current = current(loaded, condition)?;
-    Ok(Record {
+    Ok(StoredTransaction {
         deleted_at_ms: Some(loaded.now_ms),
         updated_at_ms: loaded.now_ms,
         version: current.version.saturating_add(1),
@@ -278,13 +282,13 @@ pub(crate) fn delete(condition: &IfMatch, loaded: &Loaded) -> Result<Record, Wri
 }
 
 /// A tombstone brought back, if its accounts and categories are still there.
-pub(crate) fn restore(loaded: &Loaded) -> Result<Record, WriteError> {
+pub(crate) fn restore(loaded: &Loaded) -> Result<StoredTransaction, WriteError> {
     let current = loaded.current.as_ref().ok_or(WriteError::NotFound)?;
     if current.deleted_at_ms.is_none() {
         return Err(WriteError::NotDeleted);
     }
-    let (posted, _) = post(&Wanted::of(current), loaded)?;
-    Ok(Record {
+    let (posted, _) = post(&TransactionInput::of(current), loaded)?;
+    Ok(StoredTransaction {
         posted,
         deleted_at_ms: None,
         updated_at_ms: loaded.now_ms,
@@ -294,13 +298,13 @@ pub(crate) fn restore(loaded: &Loaded) -> Result<Record, WriteError> {
 }
 
 fn record(
-    wanted: &Wanted,
+    wanted: &TransactionInput,
     posted: Transaction,
     original: Option<(i64, Currency)>,
     id: TransactionId,
     now_ms: i64,
-) -> Record {
-    Record {
+) -> StoredTransaction {
+    StoredTransaction {
         id,
         posted,
         status: wanted.status,
@@ -319,13 +323,16 @@ fn record(
 }
 
 /// Resolves the accounts, reads the amounts in their currencies, and lets `finance` judge the whole; every error at once.
-fn post(wanted: &Wanted, loaded: &Loaded) -> Result<(Transaction, Option<(i64, Currency)>), WriteError> {
+fn post(
+    wanted: &TransactionInput,
+    loaded: &Loaded,
+) -> Result<(Transaction, Option<(i64, Currency)>), WriteError> {
     let mut errors = Vec::new();
     let account = account(&mut errors, wanted.account, &loaded.accounts);
     let transfer_account = wanted.transfer_account.and_then(|id| {
         let found = facts(&loaded.accounts, id);
         if found.is_none() {
-            errors.push(FieldError::new("/transferAccountId", "unknown_account", "is no account of yours"));
+            errors.push(Rejection::new("/transferAccountId", "unknown_account", "is no account of yours"));
         }
         found
     });
@@ -333,12 +340,12 @@ fn post(wanted: &Wanted, loaded: &Loaded) -> Result<(Transaction, Option<(i64, C
     let Some(account) = account else { return Err(WriteError::Rejected(errors)) };
     if wanted.currency.is_some_and(|currency| currency != account.currency) {
         let detail = format!("the account is in {}", account.currency.code());
-        errors.push(FieldError::new("/currency", "currency_mismatch", detail));
+        errors.push(Rejection::new("/currency", "currency_mismatch", detail));
     }
     let draft = draft(&mut errors, wanted, account, transfer_account);
     let facts_of = |id: CategoryId| loaded.categories.get(&id).map(|category| category.facts());
     // The amounts that could not be read are named already; the rest is judged all the same.
-    let known = |pointer: &str, errors: &[FieldError]| errors.iter().any(|error| error.pointer == pointer);
+    let known = |pointer: &str, errors: &[Rejection]| errors.iter().any(|error| error.pointer == pointer);
     match Transaction::post(draft, &facts_of) {
         Ok(posted) if errors.is_empty() => Ok((posted, original)),
         Ok(_) => Err(WriteError::Rejected(errors)),
@@ -346,13 +353,13 @@ fn post(wanted: &Wanted, loaded: &Loaded) -> Result<(Transaction, Option<(i64, C
             let amounts_bad = errors.iter().any(|error| error.pointer.ends_with("/amount"));
             for rejection in rejections {
                 // A sum is not judged where a part of it could not be read.
-                let skip = known(&rejection.field, &errors)
+                let skip = known(&rejection.pointer, &errors)
                     || (amounts_bad && rejection.code == "splits_sum")
                     || (transfer_account.is_none()
                         && wanted.transfer_account.is_some()
-                        && rejection.field == "/transferAccountId");
+                        && rejection.pointer == "/transferAccountId");
                 if !skip {
-                    errors.push(rejection.into());
+                    errors.push(rejection);
                 }
             }
             Err(WriteError::Rejected(errors))
@@ -366,7 +373,7 @@ fn facts(accounts: &[Account], id: AccountId) -> Option<AccountFacts> {
 }
 
 fn account(
-    errors: &mut Vec<FieldError>,
+    errors: &mut Vec<Rejection>,
     wanted: Option<AccountId>,
     accounts: &[Account],
 ) -> Option<AccountFacts> {
@@ -380,16 +387,16 @@ fn account(
     };
     if found.is_none() {
         errors.push(match wanted {
-            Some(_) => FieldError::new("/accountId", "unknown_account", "is no account of yours"),
+            Some(_) => Rejection::new("/accountId", "unknown_account", "is no account of yours"),
             None => {
-                FieldError::new("/accountId", "account_required", "you have no account that is not archived")
+                Rejection::new("/accountId", "account_required", "you have no account that is not archived")
             }
         });
     }
     found
 }
 
-fn original(errors: &mut Vec<FieldError>, wanted: &Wanted) -> Option<(i64, Currency)> {
+fn original(errors: &mut Vec<Rejection>, wanted: &TransactionInput) -> Option<(i64, Currency)> {
     match (&wanted.original_amount, wanted.original_currency) {
         (None, None) => None,
         (Some(amount), Some(currency)) => {
@@ -402,11 +409,11 @@ fn original(errors: &mut Vec<FieldError>, wanted: &Wanted) -> Option<(i64, Curre
             }
         }
         (Some(_), None) => {
-            errors.push(FieldError::new("/originalCurrency", "required", "is required with originalAmount"));
+            errors.push(Rejection::new("/originalCurrency", "required", "is required with originalAmount"));
             None
         }
         (None, Some(_)) => {
-            errors.push(FieldError::new("/originalAmount", "required", "is required with originalCurrency"));
+            errors.push(Rejection::new("/originalAmount", "required", "is required with originalCurrency"));
             None
         }
     }
@@ -414,8 +421,8 @@ fn original(errors: &mut Vec<FieldError>, wanted: &Wanted) -> Option<(i64, Curre
 
 /// The draft; an amount that cannot be read is named, and counts as 1 so that the other rules can be judged.
 fn draft(
-    errors: &mut Vec<FieldError>,
-    wanted: &Wanted,
+    errors: &mut Vec<Rejection>,
+    wanted: &TransactionInput,
     account: AccountFacts,
     transfer_account: Option<AccountFacts>,
 ) -> TransactionDraft {

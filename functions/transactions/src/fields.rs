@@ -4,7 +4,7 @@ use finance::calendar::Date;
 use finance::currency::Currency;
 use finance::id::{AccountId, CategoryId};
 use finance::transaction::{TransactionStatus, TransactionType};
-use shared::edge::FieldError;
+use shared::edge::Rejection;
 use shared::edge::body::{Decimal, FieldValue, JsonBody, Notes, Text, Value, read_object, unknown_fields};
 use shared::edge::json::Json;
 use shared::json_body;
@@ -27,10 +27,10 @@ json_body! {
 }
 
 impl FieldValue for SplitBody {
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         read_object(value, pointer)
     }
-    fn unknown(value: &Json, pointer: &str) -> Vec<FieldError> {
+    fn unknown(value: &Json, pointer: &str) -> Vec<Rejection> {
         unknown_fields::<Self>(value, pointer)
     }
     fn schema() -> Value {
@@ -43,10 +43,10 @@ impl FieldValue for SplitBody {
 pub struct Tags(pub Vec<String>);
 
 impl FieldValue for Tags {
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         let tags = Vec::<Text<1, 50>>::read(value, pointer)?;
         if tags.len() > 20 {
-            return Err(vec![FieldError::new(pointer, "too_many", "must have at most 20 tags")]);
+            return Err(vec![Rejection::new(pointer, "too_many", "must have at most 20 tags")]);
         }
         let mut unique = Vec::new();
         for tag in tags {

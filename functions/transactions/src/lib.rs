@@ -9,8 +9,9 @@ mod view;
 mod write;
 
 use axum::Router;
-use shared::boot::{Boot, UserApp};
+use shared::boot::Boot;
 use shared::config::Need;
+use shared::edge::AppState;
 use shared::edge::{Function, RouteInfo, Routes, layers};
 
 pub use fields::{CreateTransactionBody, SplitBody, UpdateTransactionBody};
@@ -20,7 +21,7 @@ pub use view::{SplitView, TransactionView};
 pub const FUNCTION: Function =
     Function { name: "transactions", needs: &[Need::Mongo, Need::Redis, Need::Jwt] };
 
-fn table() -> Routes<UserApp> {
+fn table() -> Routes<AppState> {
     Routes::new()
         .post("/transactions", "create_transaction", write::create_transaction)
         .get("/transactions", "list_transactions", list::list_transactions)
@@ -51,5 +52,5 @@ pub fn routes() -> Vec<RouteInfo> {
 }
 
 pub fn build(boot: &Boot) -> Router {
-    layers::serve(boot, FUNCTION.name, table(), UserApp::new(boot))
+    layers::serve(boot, FUNCTION.name, table(), AppState::new(boot))
 }

@@ -4,21 +4,21 @@ use axum::extract::State;
 use finance::calendar::parse_date;
 use finance::id::{AccountId, CategoryId, TransactionId};
 use finance::transaction::{TransactionStatus, TransactionType};
-use shared::boot::UserApp;
+use shared::edge::AppState;
 use shared::edge::body::{FieldValue, Text};
 use shared::edge::json::Json;
 use shared::edge::path::Id;
 use shared::edge::query::{self, Query};
 use shared::edge::respond::{Answer, Page};
-use shared::edge::{FieldError, Principal, Problem, Scope};
-use shared::store::terms;
+use shared::edge::{Principal, Problem, Rejection, Scope};
+use shared::store::search_terms;
 use shared::store::transactions::{Filter, Position, Transactions};
 
 use crate::view::TransactionView;
 use crate::write::shown;
 
 pub(crate) async fn get_transaction(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     Id(id): Id<TransactionId>,
@@ -28,7 +28,7 @@ pub(crate) async fn get_transaction(
 }
 
 pub(crate) async fn list_transactions(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     query: Query,
@@ -45,7 +45,7 @@ pub(crate) async fn list_transactions(
     Ok(Answer::ok(&Page { items: found.records.iter().map(TransactionView::from).collect(), next_cursor }))
 }
 
-fn parse_filter(query: &Query, errors: &mut Vec<FieldError>) -> Filter {
+fn parse_filter(query: &Query, errors: &mut Vec<Rejection>) -> Filter {
     const DATE: &str = "a date YYYY-MM-DD";
     const AMOUNT: &str = "a decimal amount such as 12.34";
     // As tags are stored.
@@ -61,7 +61,7 @@ fn parse_filter(query: &Query, errors: &mut Vec<FieldError>) -> Filter {
         tag: query.parsed(errors, "tag", "a tag", some_text),
         amount_min_e4: query.parsed(errors, "minAmount", AMOUNT, parse_e4),
         amount_max_e4: query.parsed(errors, "maxAmount", AMOUNT, parse_e4),
-        words: query.get("q").map(terms::words).unwrap_or_default(),
+        words: query.get("q").map(search_terms::words).unwrap_or_default(),
     }
 }
 

@@ -9,10 +9,10 @@ use finance::id::CategoryId;
 use finance::summary::{SummaryRow, groups, totals};
 use finance::transaction::TransactionType;
 use serde::Serialize;
-use shared::boot::{UserApp, UserParts};
 use shared::edge::query::{self, Query};
 use shared::edge::respond::{Answer, decimal};
-use shared::edge::{FieldError, Principal, Problem, ProblemType, Scope};
+use shared::edge::{AppState, UserParts};
+use shared::edge::{Principal, Problem, ProblemType, Rejection, Scope};
 use shared::store::accounts::Accounts;
 use shared::store::categories::{Categories, Category};
 use shared::store::summary::{GROUPS_MAX, GroupBy, Row, Summaries};
@@ -56,7 +56,7 @@ pub struct SummaryView {
 const NAMES_MAX: i64 = 10_000;
 
 pub(crate) async fn get_summary(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     query: Query,
@@ -133,7 +133,7 @@ async fn range(
         }
     };
     if from > to {
-        let error = FieldError::new("/query/from", "out_of_range", "must not be after to");
+        let error = Rejection::new("/query/from", "out_of_range", "must not be after to");
         return Err(Problem::fields(vec![error]));
     }
     Ok((from, to))

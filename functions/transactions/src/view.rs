@@ -3,7 +3,7 @@
 use serde::Serialize;
 use shared::clock;
 use shared::edge::respond::decimal;
-use shared::store::transactions::Record;
+use shared::store::transactions::StoredTransaction;
 use utoipa::ToSchema;
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -55,8 +55,8 @@ pub struct TransactionView {
     pub version: i64,
 }
 
-impl From<&Record> for TransactionView {
-    fn from(record: &Record) -> Self {
+impl From<&StoredTransaction> for TransactionView {
+    fn from(record: &StoredTransaction) -> Self {
         let posted = &record.posted;
         let foreign_leg = posted.transfer.as_ref().filter(|leg| leg.currency != posted.currency);
         Self {
@@ -98,6 +98,6 @@ impl From<&Record> for TransactionView {
 }
 
 /// The transaction's strong tag.
-pub(crate) fn tag(record: &Record) -> String {
+pub(crate) fn tag(record: &StoredTransaction) -> String {
     record.version.to_string()
 }

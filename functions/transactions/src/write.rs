@@ -5,18 +5,18 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use finance::id::TransactionId;
-use shared::boot::{UserApp, UserParts};
 use shared::edge::body::{Body, OptionalBody};
 use shared::edge::path::Id;
 use shared::edge::respond::Answer;
+use shared::edge::{AppState, UserParts};
 use shared::edge::{IfMatch, Principal, Problem, ProblemType, Scope};
 use shared::store::Claim;
 use shared::store::ledger::Ledger;
-use shared::store::transactions::Record;
+use shared::store::transactions::StoredTransaction;
 use shared::store::users::Users;
 use shared::{ids, json_body};
 
-use crate::decide::{self, Wanted};
+use crate::decide::{self, TransactionInput};
 use crate::fields::{CreateTransactionBody, UpdateTransactionBody};
 use crate::view::{TransactionView, tag};
 
@@ -25,21 +25,21 @@ json_body! {
     pub struct EmptyBody {}
 }
 
-pub(crate) fn shown(record: &Record) -> Answer {
+pub(crate) fn shown(record: &StoredTransaction) -> Answer {
     Answer::ok(&TransactionView::from(record)).etag(&tag(record))
 }
 
-fn created(record: &Record) -> Answer {
+fn created(record: &StoredTransaction) -> Answer {
     let location = format!("/api/v1/transactions/{}", record.id);
     Answer::created(location, &TransactionView::from(record)).etag(&tag(record))
 }
 
-fn gone(_: &Record) -> Answer {
+fn gone(_: &StoredTransaction) -> Answer {
     Answer::no_content()
 }
 
 pub(crate) async fn create_transaction(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     headers: HeaderMap,
@@ -51,7 +51,7 @@ pub(crate) async fn create_transaction(
         Some(date) => date,
         None => users_today(app, &scope, &caller).await?,
     };
-    let wanted = Wanted::new(body, today).map_err(Problem::fields)?;
+    let wanted = TransactionInput::new(body, today).map_err(Problem::fields)?;
     let id = TransactionId::new(ids::new_id(&app.clock));
     let decide = Arc::new(move |loaded: &_| decide::create(&wanted, id, loaded));
     Ok(Ledger::new(app.store(&scope)).write(caller.user, claim, None, decide, created).await?)
@@ -68,7 +68,7 @@ async fn users_today(
 }
 
 pub(crate) async fn update_transaction(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     Id(id): Id<TransactionId>,
@@ -80,7 +80,7 @@ pub(crate) async fn update_transaction(
 }
 
 pub(crate) async fn delete_transaction(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     Id(id): Id<TransactionId>,
@@ -91,7 +91,7 @@ pub(crate) async fn delete_transaction(
 }
 
 pub(crate) async fn restore_transaction(
-    State(app): State<UserApp>,
+    State(app): State<AppState>,
     scope: Scope,
     caller: Principal,
     Id(id): Id<TransactionId>,

@@ -4,6 +4,7 @@
 mod outlets;
 mod read;
 mod schema;
+mod uri;
 
 use std::collections::HashMap;
 use std::fmt;

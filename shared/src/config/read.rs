@@ -8,7 +8,7 @@ use envconfig::Envconfig;
 use finance::currency::Currency;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::store::uri;
+use crate::config::uri;
 
 use super::schema::{FIELDS, Kind, NOT_YET, Raw, SECRET_LENGTH_MIN, Variable};
 use super::{

@@ -3,10 +3,10 @@
 
 use finance::currency::Currency;
 use finance::money::{AMOUNT_MINOR_MAX, Money, MoneyError};
+use finance::rejection::Rejection;
 
 use super::body::{Decimal, FieldValue, JsonBody, Value, read_object, unknown_fields};
 use super::json::Json;
-use super::problem::FieldError;
 use crate::json_body;
 
 /// Which amounts a field takes.
@@ -53,10 +53,10 @@ impl Amount {
         decimal: Option<Decimal>,
         minor: Option<i64>,
         pointer: &str,
-    ) -> Result<Option<Self>, FieldError> {
+    ) -> Result<Option<Self>, Rejection> {
         match (decimal, minor) {
             (Some(_), Some(_)) => {
-                Err(FieldError::new(pointer, "ambiguous_amount", "give either amount or amountMinor"))
+                Err(Rejection::new(pointer, "ambiguous_amount", "give either amount or amountMinor"))
             }
             (Some(text), None) => Ok(Some(Self { form: Form::Decimal(text.0), currency: None })),
             (None, Some(minor)) => Ok(Some(Self { form: Form::Minor(minor), currency: None })),
@@ -75,17 +75,12 @@ impl Amount {
     ///
     /// # Errors
     /// An amount known to be of another currency, more decimals than the currency has, an amount beyond 10¹³ minor units, or a sign that the field does not take.
-    pub fn in_currency(
-        &self,
-        currency: Currency,
-        pointer: &str,
-        sign: AmountSign,
-    ) -> Result<i64, FieldError> {
+    pub fn in_currency(&self, currency: Currency, pointer: &str, sign: AmountSign) -> Result<i64, Rejection> {
         let pointer = &self.pointer(pointer);
         if let Some(known) = self.currency.filter(|known| *known != currency) {
             // Never reread in another currency: 1500 yen are not 15.00 euros.
             let detail = format!("is in {}, and must be given in {}", known.code(), currency.code());
-            return Err(FieldError::new(pointer, "currency_mismatch", detail));
+            return Err(Rejection::new(pointer, "currency_mismatch", detail));
         }
         let minor = match &self.form {
             Form::Minor(minor) => *minor,
@@ -101,34 +96,34 @@ impl Amount {
             AmountSign::NotNegative if minor < 0 => "must not be negative",
             _ => return Ok(minor),
         };
-        Err(FieldError::new(pointer, "out_of_range", wanted))
+        Err(Rejection::new(pointer, "out_of_range", wanted))
     }
 }
 
-fn refused(error: MoneyError, pointer: &str) -> FieldError {
+fn refused(error: MoneyError, pointer: &str) -> Rejection {
     match error {
-        MoneyError::TooManyDecimals { max } => FieldError::new(
+        MoneyError::TooManyDecimals { max } => Rejection::new(
             pointer,
             "too_many_decimals",
             format!("has more decimals than its currency, which has {max}"),
         ),
         MoneyError::OutOfRange => {
-            FieldError::new(pointer, "out_of_range", format!("must be within {AMOUNT_MINOR_MAX} minor units"))
+            Rejection::new(pointer, "out_of_range", format!("must be within {AMOUNT_MINOR_MAX} minor units"))
         }
-        _ => FieldError::new(pointer, "invalid_amount", "must be a decimal such as \"12.34\""),
+        _ => Rejection::new(pointer, "invalid_amount", "must be a decimal such as \"12.34\""),
     }
 }
 
 /// The object form: `{"amount": "12.34"}` or `{"amountMinor": 1234}`, with or without its currency.
 impl FieldValue for Amount {
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         let body: AmountBody = read_object(value, pointer)?;
         let amount = Self::either(body.amount, body.amount_minor, pointer).map_err(|error| vec![error])?;
         let amount = amount
-            .ok_or_else(|| vec![FieldError::new(format!("{pointer}/amount"), "required", "is required")])?;
+            .ok_or_else(|| vec![Rejection::new(format!("{pointer}/amount"), "required", "is required")])?;
         Ok(Self { currency: body.currency, ..amount })
     }
-    fn unknown(value: &Json, pointer: &str) -> Vec<FieldError> {
+    fn unknown(value: &Json, pointer: &str) -> Vec<Rejection> {
         unknown_fields::<AmountBody>(value, pointer)
     }
     fn schema() -> Value {

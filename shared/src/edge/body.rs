@@ -3,23 +3,24 @@
 
 use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
+use finance::rejection::Rejection;
 use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use unicode_normalization::UnicodeNormalization;
 
 use super::json::{Json, JsonError};
 use super::layers::Scope;
-use super::problem::{FieldError, Problem, ProblemType};
+use super::problem::{Problem, ProblemType};
 
 /// A value that one field of a body can hold.
 pub trait FieldValue: Sized {
     /// # Errors
     /// The stable code and a text that is safe to show, or several with pointers below `pointer`.
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>>;
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>>;
     /// Its JSON schema.
     fn schema() -> Value;
     /// Fields in it that are not known. Only objects have any.
-    fn unknown(_: &Json, _: &str) -> Vec<FieldError> {
+    fn unknown(_: &Json, _: &str) -> Vec<Rejection> {
         Vec::new()
     }
 }
@@ -27,9 +28,9 @@ pub trait FieldValue: Sized {
 /// A body type, made by [`json_body!`](crate::json_body).
 pub trait JsonBody: Sized {
     const FIELDS: &'static [&'static str];
-    fn read_fields(reader: FieldReader) -> Result<Self, Vec<FieldError>>;
+    fn read_fields(reader: FieldReader) -> Result<Self, Vec<Rejection>>;
     /// Unknown fields of the value of the field `name`.
-    fn unknown_in(name: &str, value: &Json, pointer: &str) -> Vec<FieldError>;
+    fn unknown_in(name: &str, value: &Json, pointer: &str) -> Vec<Rejection>;
     fn schema() -> Value;
 }
 
@@ -81,16 +82,16 @@ impl<T> Patch<T> {
 }
 
 /// Names every field of a patch that is to be removed and cannot be.
-pub fn refuse_removal(errors: &mut Vec<FieldError>, fields: &[(&str, bool)]) {
+pub fn refuse_removal(errors: &mut Vec<Rejection>, fields: &[(&str, bool)]) {
     let removed = fields.iter().filter(|(_, cleared)| *cleared);
-    errors.extend(removed.map(|(pointer, _)| FieldError::new(*pointer, "required", "cannot be removed")));
+    errors.extend(removed.map(|(pointer, _)| Rejection::new(*pointer, "required", "cannot be removed")));
 }
 
 /// Reads an object's fields and keeps every error.
 pub struct FieldReader {
     fields: Vec<(String, Json)>,
     prefix: String,
-    pub errors: Vec<FieldError>,
+    pub errors: Vec<Rejection>,
 }
 
 impl FieldReader {
@@ -110,7 +111,7 @@ impl FieldReader {
         match self.get(name).cloned() {
             Some(json) => self.value(name, &json),
             None => {
-                self.errors.push(FieldError::new(
+                self.errors.push(Rejection::new(
                     format!("{}/{name}", self.prefix),
                     "required",
                     "is required",
@@ -152,7 +153,7 @@ macro_rules! json_body {
             #[allow(unused_mut, reason = "a body may have no field")]
             fn read_fields(
                 mut reader: $crate::edge::body::FieldReader,
-            ) -> Result<Self, Vec<$crate::edge::FieldError>> {
+            ) -> Result<Self, Vec<$crate::edge::Rejection>> {
                 $(let $field = reader.$mode::<$type>($wire);)*
                 if !reader.errors.is_empty() {
                     return Err(reader.errors);
@@ -163,7 +164,7 @@ macro_rules! json_body {
                 name: &str,
                 _value: &$crate::edge::json::Json,
                 _pointer: &str,
-            ) -> Vec<$crate::edge::FieldError> {
+            ) -> Vec<$crate::edge::Rejection> {
                 match name {
                     $($wire => <$type as $crate::edge::body::FieldValue>::unknown(_value, _pointer),)*
                     _ => Vec::new(),
@@ -212,7 +213,7 @@ pub fn nullable(schema: Value) -> Value {
 }
 
 /// Parses an object of type `T` at `pointer`.
-pub fn read_object<T: JsonBody>(value: &Json, pointer: &str) -> Result<T, Vec<FieldError>> {
+pub fn read_object<T: JsonBody>(value: &Json, pointer: &str) -> Result<T, Vec<Rejection>> {
     let Json::Object(fields) = value else {
         return Err(vec![wrong_type(value, pointer, "an object")]);
     };
@@ -220,7 +221,7 @@ pub fn read_object<T: JsonBody>(value: &Json, pointer: &str) -> Result<T, Vec<Fi
 }
 
 /// Names every unknown field of an object of type `T`, and of the objects in it.
-pub fn unknown_fields<T: JsonBody>(value: &Json, pointer: &str) -> Vec<FieldError> {
+pub fn unknown_fields<T: JsonBody>(value: &Json, pointer: &str) -> Vec<Rejection> {
     let Json::Object(fields) = value else { return Vec::new() };
     let mut unknown = Vec::new();
     for (name, value) in fields {
@@ -229,7 +230,7 @@ pub fn unknown_fields<T: JsonBody>(value: &Json, pointer: &str) -> Vec<FieldErro
         if T::FIELDS.contains(&name.as_str()) {
             unknown.extend(T::unknown_in(name, value, &below));
         } else {
-            unknown.push(FieldError::new(below, "unknown_field", "is not a field of this body"));
+            unknown.push(Rejection::new(below, "unknown_field", "is not a field of this body"));
         }
     }
     unknown
@@ -330,8 +331,8 @@ fn is_json(headers: &http::HeaderMap, merge_patch: bool) -> bool {
 }
 
 /// A field error of the wrong JSON type.
-pub fn wrong_type(value: &Json, pointer: &str, wanted: &str) -> FieldError {
-    FieldError::new(pointer, "wrong_type", format!("must be {wanted}, not {}", value.kind()))
+pub fn wrong_type(value: &Json, pointer: &str, wanted: &str) -> Rejection {
+    Rejection::new(pointer, "wrong_type", format!("must be {wanted}, not {}", value.kind()))
 }
 
 /// Text of the API: trimmed, NFC, without control characters, of `MIN` to `MAX` code points.
@@ -348,34 +349,30 @@ fn read_text(
     min: usize,
     max: usize,
     multiline: bool,
-) -> Result<String, Vec<FieldError>> {
+) -> Result<String, Vec<Rejection>> {
     let Json::Text(text) = value else { return Err(vec![wrong_type(value, pointer, "a string")]) };
     // Before trimming, which would take some of them away.
     let refused = |c: char| c.is_control() && !(multiline && matches!(c, '\t' | '\n'));
     if text.chars().any(refused) {
-        return Err(vec![FieldError::new(pointer, "invalid_text", "must not hold control characters")]);
+        return Err(vec![Rejection::new(pointer, "invalid_text", "must not hold control characters")]);
     }
     let text: String = text.trim().nfc().collect();
     let length = text.chars().count();
     if length < min {
-        return Err(vec![FieldError::new(
+        return Err(vec![Rejection::new(
             pointer,
             "too_short",
             format!("must have at least {min} characters"),
         )]);
     }
     if length > max {
-        return Err(vec![FieldError::new(
-            pointer,
-            "too_long",
-            format!("must have at most {max} characters"),
-        )]);
+        return Err(vec![Rejection::new(pointer, "too_long", format!("must have at most {max} characters"))]);
     }
     Ok(text)
 }
 
 impl<const MIN: usize, const MAX: usize> FieldValue for Text<MIN, MAX> {
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         read_text(value, pointer, MIN, MAX, false).map(Self)
     }
     fn schema() -> Value {
@@ -384,7 +381,7 @@ impl<const MIN: usize, const MAX: usize> FieldValue for Text<MIN, MAX> {
 }
 
 impl FieldValue for Notes {
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         read_text(value, pointer, 0, 4000, true).map(Self)
     }
     fn schema() -> Value {
@@ -394,10 +391,10 @@ impl FieldValue for Notes {
 
 /// A list of at most 1,000 values.
 impl<T: FieldValue> FieldValue for Vec<T> {
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         let Json::List(items) = value else { return Err(vec![wrong_type(value, pointer, "an array")]) };
         if items.len() > 1000 {
-            return Err(vec![FieldError::new(pointer, "too_many", "must have at most 1000 items")]);
+            return Err(vec![Rejection::new(pointer, "too_many", "must have at most 1000 items")]);
         }
         let mut errors = Vec::new();
         let mut read = Vec::with_capacity(items.len());
@@ -409,7 +406,7 @@ impl<T: FieldValue> FieldValue for Vec<T> {
         }
         if errors.is_empty() { Ok(read) } else { Err(errors) }
     }
-    fn unknown(value: &Json, pointer: &str) -> Vec<FieldError> {
+    fn unknown(value: &Json, pointer: &str) -> Vec<Rejection> {
         let Json::List(items) = value else { return Vec::new() };
         let below = items.iter().enumerate();
         below.flat_map(|(index, item)| T::unknown(item, &format!("{pointer}/{index}"))).collect()
@@ -420,7 +417,7 @@ impl<T: FieldValue> FieldValue for Vec<T> {
 }
 
 impl FieldValue for bool {
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         match value {
             Json::Bool(value) => Ok(*value),
             other => Err(vec![wrong_type(other, pointer, "a boolean")]),
@@ -432,7 +429,7 @@ impl FieldValue for bool {
 }
 
 impl FieldValue for i64 {
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         match value {
             Json::Integer(value) => Ok(*value),
             other => Err(vec![wrong_type(other, pointer, "an integer")]),
@@ -450,10 +447,10 @@ pub fn parse_text<T>(
     code: &'static str,
     wanted: &str,
     parser: impl FnOnce(&str) -> Option<T>,
-) -> Result<T, Vec<FieldError>> {
+) -> Result<T, Vec<Rejection>> {
     match value {
         Json::Text(text) => {
-            parser(text).ok_or_else(|| vec![FieldError::new(pointer, code, format!("must be {wanted}"))])
+            parser(text).ok_or_else(|| vec![Rejection::new(pointer, code, format!("must be {wanted}"))])
         }
         other => Err(vec![wrong_type(other, pointer, "a string")]),
     }
@@ -463,7 +460,7 @@ pub fn parse_text<T>(
 macro_rules! parsed_field {
     ($($type:ty, $code:literal, $wanted:literal, $schema:tt, $parser:expr;)*) => {
         $(impl FieldValue for $type {
-            fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+            fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
                 parse_text(value, pointer, $code, $wanted, $parser)
             }
             fn schema() -> Value {
@@ -495,7 +492,7 @@ parsed_field! {
 pub struct Decimal(pub String);
 
 impl FieldValue for Decimal {
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         parse_text(value, pointer, "invalid_amount", "a decimal such as \"12.34\"", |text| {
             let unsigned = text.strip_prefix('-').unwrap_or(text);
             let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
@@ -516,7 +513,7 @@ impl FieldValue for Decimal {
 pub struct TimeZoneName(pub String);
 
 impl FieldValue for TimeZoneName {
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         parse_text(value, pointer, "unknown_time_zone", "an IANA time zone", |text| {
             jiff::tz::TimeZone::get(text)
                 .ok()

@@ -77,9 +77,9 @@ fn escaped(text: &str, marks: &[u8]) -> String {
 
 /// The door before the adapter that makes requests of events.
 #[derive(Clone)]
-pub struct Door<S>(pub S);
+pub struct EventSanitizer<S>(pub S);
 
-impl<S: Service<LambdaEvent<LambdaRequest>>> Service<LambdaEvent<LambdaRequest>> for Door<S> {
+impl<S: Service<LambdaEvent<LambdaRequest>>> Service<LambdaEvent<LambdaRequest>> for EventSanitizer<S> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;

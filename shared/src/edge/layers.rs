@@ -24,17 +24,17 @@ use uuid::Uuid;
 
 use super::problem::{Problem, ProblemType};
 use super::query::Query;
-use super::route::{Access, LimitClass, RouteInfo, Routes};
+use super::route::{Access, RouteInfo, Routes};
 use crate::boot::{Boot, Environment};
 use crate::clock::Clock;
-use crate::identity::{self, AccessTokens, Shown};
+use crate::identity::{self, AccessTokens, Credential};
 use crate::ids;
 use crate::metrics::{self, Metric};
-use crate::rate_limit::{RateLimiter, Verdict, client_key};
+use crate::observability::{Failure, Incoming, Watch, known_method};
+use crate::rate_limit::{LimitClass, RateLimiter, Verdict, client_key};
 use crate::store::Mongo;
 use crate::store::sessions::Sessions;
 use crate::telemetry;
-use crate::watch::{Failure, Incoming, Watch, known_method};
 
 /// The longest that a request may take where no Lambda context says otherwise.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
@@ -161,14 +161,14 @@ struct TooOld;
 
 /// On an answer with 5xx: what others may be told of it.
 #[derive(Clone, Copy)]
-struct Told {
+struct ReportableFailure {
     kind: ProblemType,
     cause: Option<&'static str>,
 }
 
 /// What the limiter and the identity have to say of one request, kept for its headers and its log line.
 #[derive(Default)]
-struct Trail {
+struct RequestOutcome {
     verdict: Option<Verdict>,
     user: Option<UserId>,
 }
@@ -207,7 +207,7 @@ async fn watched(
     let answer = answered(edge, request, next, scope, started, cold_start);
     let response = answer.with_context(request_span.context()).await;
     let status = response.status();
-    let told = response.extensions().get::<Told>();
+    let told = response.extensions().get::<ReportableFailure>();
     let failure = status.is_server_error().then(|| Failure {
         status: status.as_u16(),
         code: told.map_or("unhealthy", |told| told.kind.code()),
@@ -240,9 +240,9 @@ async fn answered(
     let span = edge.span(&request, scope, cold_start);
     let lambda = request.lambda_context_ref().map(|context| context.env_config.clone());
     request.extensions_mut().insert(scope.clone());
-    let mut trail = Trail::default();
+    let mut outcome = RequestOutcome::default();
 
-    let guarded = AssertUnwindSafe(edge.answer(request, next, scope, route.as_deref(), &mut trail));
+    let guarded = AssertUnwindSafe(edge.answer(request, next, scope, route.as_deref(), &mut outcome));
     let response = match tokio::time::timeout_at(scope.deadline.into(), guarded.catch_unwind())
         .instrument(span.clone())
         .await
@@ -254,17 +254,17 @@ async fn answered(
     };
     // MongoDB's time ends with the request's at the latest: whichever clock rang first, it is the request's that is over.
     let response = match response.extensions().get::<Problem>() {
-        Some(problem) if problem.is_of_spent_time() && Instant::now() >= scope.deadline => {
+        Some(problem) if problem.is_timeout() && Instant::now() >= scope.deadline => {
             Problem { kind: ProblemType::DeadlineExceeded, ..problem.clone() }.into_response()
         }
         _ => response,
     };
 
-    let response = span.in_scope(|| finish(edge, response, scope, &trail, origin.as_ref()));
+    let response = span.in_scope(|| finish(edge, response, scope, &outcome, origin.as_ref()));
     let duration_ms = telemetry::millis(started.elapsed());
     span.in_scope(|| {
         let status = u64::from(response.status().as_u16());
-        let user = trail.user.map(|user| user.to_string());
+        let user = outcome.user.map(|user| user.to_string());
         tracing::info!(
             message = "request completed",
             http.method = method.as_str(),
@@ -341,12 +341,12 @@ impl Edge {
         next: Next,
         scope: &Scope,
         route: Option<&str>,
-        trail: &mut Trail,
+        outcome: &mut RequestOutcome,
     ) -> Response {
         if is_preflight(&request) {
             return self.preflight(request.headers());
         }
-        match self.admit(request, scope, route, trail).await {
+        match self.admit(request, scope, route, outcome).await {
             Ok(request) => next.run(request).await,
             Err(problem) => problem.into_response(),
         }
@@ -358,7 +358,7 @@ impl Edge {
         mut request: Request,
         scope: &Scope,
         path: Option<&str>,
-        trail: &mut Trail,
+        outcome: &mut RequestOutcome,
     ) -> Result<Request, Problem> {
         let route = path.and_then(|path| self.route(request.method(), path)).cloned();
         let class = route.as_ref().map_or(LimitClass::General, |route| route.limit);
@@ -369,7 +369,7 @@ impl Edge {
         if verdict.degraded {
             metrics::count(Metric::LimiterDegraded, self.service);
         }
-        trail.verdict = Some(verdict);
+        outcome.verdict = Some(verdict);
         if let Some(seconds) = retry_after {
             return Err(Problem::new(ProblemType::RateLimited).retry_after(seconds));
         }
@@ -381,7 +381,7 @@ impl Edge {
         // A session that could not be looked up fails a private route only.
         let caller = match (caller, route.access) {
             (Ok(Caller::User(principal)), _) => {
-                trail.user = Some(principal.user);
+                outcome.user = Some(principal.user);
                 Caller::User(principal)
             }
             (Ok(_), Access::Private) => return Err(Problem::new(ProblemType::Unauthenticated)),
@@ -419,13 +419,14 @@ impl Edge {
 
     async fn identify(&self, headers: &HeaderMap, scope: &Scope) -> Result<Caller, Problem> {
         let Some((tokens, mongo)) = &self.identity else { return Ok(Caller::Anonymous) };
-        let token = match identity::shown(headers) {
-            Shown::Nothing => return Ok(Caller::Anonymous),
-            Shown::Unreadable => return Ok(Caller::Invalid),
-            Shown::Token(token) => token,
+        let token = match identity::bearer_token(headers) {
+            Credential::Nothing => return Ok(Caller::Anonymous),
+            Credential::Unreadable => return Ok(Caller::Invalid),
+            Credential::Token(token) => token,
         };
         let Some(verified) = tokens.verify(token) else { return Ok(Caller::Invalid) };
-        let live = Sessions::new(mongo.within(scope)).is_live(verified.user, verified.session).await?;
+        let live =
+            Sessions::new(mongo.within(scope.mongo_until)).is_live(verified.user, verified.session).await?;
         Ok(if live {
             Caller::User(Principal { user: verified.user, session: verified.session })
         } else {
@@ -527,7 +528,7 @@ fn finish(
     edge: &Edge,
     response: Response,
     scope: &Scope,
-    trail: &Trail,
+    outcome: &RequestOutcome,
     origin: Option<&HeaderValue>,
 ) -> Response {
     let mut response = render_problem(response, scope);
@@ -541,7 +542,7 @@ fn finish(
         // axum adds one wherever its own method filter did not match, as on a preflight.
         headers.remove(header::ALLOW);
     }
-    if let Some(verdict) = &trail.verdict {
+    if let Some(verdict) = &outcome.verdict {
         set(headers, "ratelimit-policy", &verdict.policy_header());
         set(headers, "ratelimit", &verdict.limit_header());
     }
@@ -576,7 +577,9 @@ fn render_problem(response: Response, scope: &Scope) -> Response {
     let mut rendered = Response::new(axum::body::Body::from(problem.document(&scope.request_id)));
     *rendered.status_mut() = problem.status();
     if problem.status().is_server_error() {
-        rendered.extensions_mut().insert(Told { kind: problem.kind, cause: problem.cause_in_our_words() });
+        rendered
+            .extensions_mut()
+            .insert(ReportableFailure { kind: problem.kind, cause: problem.safe_cause() });
     }
     *rendered.headers_mut() = headers;
     let headers = rendered.headers_mut();

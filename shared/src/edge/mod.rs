@@ -15,8 +15,13 @@ pub mod problem;
 pub mod query;
 pub mod respond;
 pub mod route;
+pub mod state;
 
+pub use finance::rejection::Rejection;
 pub use layers::{Caller, Principal, Scope};
 pub use precondition::IfMatch;
-pub use problem::{FieldError, Problem, ProblemType};
-pub use route::{Access, Function, LimitClass, RouteInfo, Routes};
+pub use problem::{Problem, ProblemType};
+pub use route::{Access, Function, RouteInfo, Routes};
+pub use state::{AppState, UserParts};
+
+pub use crate::rate_limit::LimitClass;

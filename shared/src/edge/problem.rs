@@ -5,7 +5,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use finance::transaction::Rejection;
+use finance::rejection::Rejection;
 use http::StatusCode;
 use serde_json::json;
 
@@ -62,33 +62,12 @@ problem_types! {
     DeadlineExceeded = "deadline_exceeded", 504, "The request took too long";
 }
 
-/// One bad field: an RFC 6901 pointer into the body (or the query parameter's name behind `/query/`), a stable code and
-/// a text that is safe to show.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldError {
-    pub pointer: String,
-    pub code: &'static str,
-    pub detail: String,
-}
-
-impl FieldError {
-    pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code, detail: detail.into() }
-    }
-}
-
-impl From<Rejection> for FieldError {
-    fn from(rejection: Rejection) -> Self {
-        Self { pointer: rejection.field.to_string(), code: rejection.code, detail: rejection.detail }
-    }
-}
-
 /// A refusal on its way out. The cause stays inside.
 #[derive(Clone, Debug)]
 pub struct Problem {
     pub kind: ProblemType,
     pub detail: Option<String>,
-    pub errors: Vec<FieldError>,
+    pub errors: Vec<Rejection>,
     /// Whole seconds.
     pub retry_after: Option<u64>,
     pub(crate) allow: Option<String>,
@@ -122,7 +101,7 @@ impl Problem {
 
     /// 422 with every bad field. Where one kind of refusal is all there is, and it has a type of its own, the problem is
     /// of that type.
-    pub fn fields(errors: Vec<FieldError>) -> Self {
+    pub fn fields(errors: Vec<Rejection>) -> Self {
         let first = errors.first().map(|error| error.code);
         let same = errors.iter().all(|error| Some(error.code) == first);
         let own =
@@ -136,7 +115,7 @@ impl Problem {
 
     /// 422 with one bad field.
     pub fn field(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
-        Self::fields(vec![FieldError::new(pointer, code, detail)])
+        Self::fields(vec![Rejection::new(pointer, code, detail)])
     }
 
     pub fn not_found() -> Self {
@@ -148,13 +127,13 @@ impl Problem {
     }
 
     /// Whether MongoDB's time was over.
-    pub(crate) fn is_of_spent_time(&self) -> bool {
+    pub(crate) fn is_timeout(&self) -> bool {
         let cause = self.cause.as_deref().and_then(|cause| cause.downcast_ref());
         matches!(cause, Some(StoreError::TimedOut))
     }
 
     /// What did not do, for those who may hear no word but ours: a cause's own words may quote data.
-    pub(crate) fn cause_in_our_words(&self) -> Option<&'static str> {
+    pub(crate) fn safe_cause(&self) -> Option<&'static str> {
         self.cause.as_deref()?.downcast_ref().map(|error: &StoreError| match error {
             StoreError::Unavailable(_) => "mongodb does not answer",
             StoreError::CredentialsRefused(_) => "mongodb refuses the credentials",
@@ -253,7 +232,7 @@ mod tests {
 
     #[test]
     fn one_kind_of_refusal_names_the_problem_and_several_do_not() {
-        let error = |code| FieldError::new("/x", code, "");
+        let error = |code| Rejection::new("/x", code, "");
         let kind =
             |codes: &[&'static str]| Problem::fields(codes.iter().map(|code| error(code)).collect()).kind;
         assert_eq!(kind(&["currency_mismatch"]), ProblemType::CurrencyMismatch);

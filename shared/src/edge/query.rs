@@ -6,7 +6,9 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
-use super::problem::{FieldError, Problem, ProblemType};
+use finance::rejection::Rejection;
+
+use super::problem::{Problem, ProblemType};
 
 /// The most items that one page holds, and the default.
 pub const PAGE_SIZE_MAX: i64 = 200;
@@ -31,13 +33,9 @@ impl Query {
             };
             let pointer = format!("/query/{name}");
             if !known.contains(&name.as_str()) {
-                errors.push(FieldError::new(
-                    pointer,
-                    "unknown_parameter",
-                    "is not a parameter of this route",
-                ));
+                errors.push(Rejection::new(pointer, "unknown_parameter", "is not a parameter of this route"));
             } else if pairs.iter().any(|(seen, _)| *seen == name) {
-                errors.push(FieldError::new(pointer, "repeated_parameter", "is given more than once"));
+                errors.push(Rejection::new(pointer, "repeated_parameter", "is given more than once"));
             }
             pairs.push((name, value));
         }
@@ -55,7 +53,7 @@ impl Query {
     /// A parameter through its parser; a bad one adds an error and counts as absent.
     pub fn parsed<T>(
         &self,
-        errors: &mut Vec<FieldError>,
+        errors: &mut Vec<Rejection>,
         name: &str,
         wanted: &str,
         parser: impl FnOnce(&str) -> Option<T>,
@@ -63,7 +61,7 @@ impl Query {
         let value = self.get(name)?;
         let parsed = parser(value);
         if parsed.is_none() {
-            errors.push(FieldError::new(
+            errors.push(Rejection::new(
                 format!("/query/{name}"),
                 "invalid_parameter",
                 format!("must be {wanted}"),
@@ -73,7 +71,7 @@ impl Query {
     }
 
     /// `limit`, from 1 to [`PAGE_SIZE_MAX`].
-    pub fn page_size(&self, errors: &mut Vec<FieldError>) -> i64 {
+    pub fn page_size(&self, errors: &mut Vec<Rejection>) -> i64 {
         self.parsed(errors, "limit", "from 1 to 200", |text| {
             text.parse().ok().filter(|size| (1..=PAGE_SIZE_MAX).contains(size))
         })
@@ -90,7 +88,7 @@ impl Query {
 }
 
 /// 422 with every bad parameter, or nothing.
-pub fn finish(errors: Vec<FieldError>) -> Result<(), Problem> {
+pub fn finish(errors: Vec<Rejection>) -> Result<(), Problem> {
     if errors.is_empty() { Ok(()) } else { Err(Problem::fields(errors)) }
 }
 

@@ -7,6 +7,7 @@ use axum::routing::{MethodFilter, on};
 use http::Method;
 
 use crate::config::Need;
+use crate::rate_limit::LimitClass;
 
 /// One Lambda function: its name is its package, its directory, its template key and its first path segment.
 #[derive(Clone, Copy, Debug)]
@@ -21,14 +22,6 @@ pub enum Access {
     Public,
     /// A live session's access token is.
     Private,
-}
-
-/// Which policies count a request. Every class counts in `general` too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LimitClass {
-    General,
-    Auth,
-    Heavy,
 }
 
 /// One operation of the API.

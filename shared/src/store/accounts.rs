@@ -11,8 +11,8 @@ use mongodb::bson::{self, Document, doc};
 use serde::{Deserialize, Serialize};
 
 use super::{Claim, Store, StoreError, Tx, TxError, WriteError, id_of, ledger, totals, uuid_of};
-use crate::edge::FieldError;
 use crate::edge::respond::Answer;
+use finance::rejection::Rejection;
 
 pub(super) const ACCOUNTS: &str = "accounts";
 
@@ -350,7 +350,7 @@ async fn delete(
     }
     if let Some(to) = move_to {
         let refuse =
-            |code, detail: &str| WriteError::Rejected(vec![FieldError::new("/query/moveTo", code, detail)]);
+            |code, detail: &str| WriteError::Rejected(vec![Rejection::new("/query/moveTo", code, detail)]);
         let target = accounts.iter().find(|account| account.id == to && account.id != id);
         let target = target.ok_or_else(|| refuse("invalid_target", "must be another account of yours"))?;
         if target.currency != current.currency {
@@ -370,7 +370,7 @@ async fn delete(
         }
         if record.posted.transfer.as_ref().is_some_and(|leg| leg.account_id == record.posted.account_id) {
             let detail = "there are transfers between the two accounts; delete them first";
-            return Err(WriteError::Rejected(vec![FieldError::new("/query/moveTo", "same_account", detail)]));
+            return Err(WriteError::Rejected(vec![Rejection::new("/query/moveTo", "same_account", detail)]));
         }
         Ok(record)
     })

@@ -12,7 +12,7 @@ use mongodb::options::{DatabaseOptions, ReadConcern};
 use serde::Deserialize;
 
 use super::ledger::overflow;
-use super::transactions::{Record, RecordDoc, TRANSACTIONS};
+use super::transactions::{StoredTransaction, TRANSACTIONS, TransactionDoc};
 use super::{
     Store, StoreError, Tx, TxError, WriteError, accounts, categories, id_of, totals, users, uuid_of,
 };
@@ -97,10 +97,10 @@ async fn audit(tx: &mut Tx) -> Result<Audit, TxError> {
         (None, false) => Knowledge::up_to(0),
     };
     let mut expected = Effects::default();
-    let records = tx.db.collection::<RecordDoc>(TRANSACTIONS);
+    let records = tx.db.collection::<TransactionDoc>(TRANSACTIONS);
     let mut found = records.find(mine).session(&mut tx.session).await?;
     while let Some(next) = found.next(&mut tx.session).await {
-        let record = Record::try_from(next?)?;
+        let record = StoredTransaction::try_from(next?)?;
         result.transactions = result.transactions.saturating_add(1);
         knowledge.meet("transaction", &record.id, record.knowledge, &mut result);
         if let Some(live) = record.live() {

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Claim, Store, StoreError, Tx, TxError, WriteError, id_of, ledger, uuid_of};
 use crate::clock::Clock;
-use crate::edge::FieldError;
 use crate::edge::respond::Answer;
 use crate::ids;
+use finance::rejection::Rejection;
 
 pub(super) const CATEGORIES: &str = "categories";
 
@@ -260,7 +260,7 @@ impl Categories {
 fn check_parent(all: &BTreeMap<CategoryId, Category>, category: &Category) -> Result<(), WriteError> {
     let Some(parent_id) = category.parent_id else { return Ok(()) };
     let refuse =
-        |code, detail: &str| Err(WriteError::Rejected(vec![FieldError::new("/parentId", code, detail)]));
+        |code, detail: &str| Err(WriteError::Rejected(vec![Rejection::new("/parentId", code, detail)]));
     let Some(parent) = all.get(&parent_id) else {
         return refuse("unknown_category", "is no category of yours");
     };
@@ -292,7 +292,7 @@ async fn delete(
             let target = all.get(&to).filter(|target| target.id != id && target.kind == current.kind);
             Some(target.ok_or_else(|| {
                 let detail = "must be another category of yours, of the same kind";
-                WriteError::Rejected(vec![FieldError::new("/query/moveTo", "invalid_target", detail)])
+                WriteError::Rejected(vec![Rejection::new("/query/moveTo", "invalid_target", detail)])
             })?)
         }
     };

@@ -44,7 +44,7 @@ impl Store {
             user,
             Arc::new(move |tx| {
                 Box::pin(async move {
-                    tx.meet_other_writes().await?;
+                    tx.serialize_with_user_writes().await?;
                     let id = doc! {"_id": uuid_of(tx.user.uuid())};
                     let mine = doc! {"userId": uuid_of(tx.user.uuid())};
                     tx.collection(super::users::USERS)

@@ -12,10 +12,10 @@ use mongodb::bson::{self, Document, doc};
 
 use super::accounts::{self, Account};
 use super::categories::{self, Category};
-use super::transactions::{Record, RecordDoc, TRANSACTIONS};
+use super::transactions::{StoredTransaction, TRANSACTIONS, TransactionDoc};
 use super::{Claim, Store, StoreError, Tx, TxError, WriteError, totals, uuid_of};
-use crate::edge::FieldError;
 use crate::edge::respond::Answer;
+use finance::rejection::Rejection;
 
 /// The most transactions that one request moves to another account or category.
 pub const MOVED_MAX: u64 = 10_000;
@@ -28,12 +28,12 @@ pub struct Loaded {
     pub accounts: Vec<Account>,
     pub categories: BTreeMap<CategoryId, Category>,
     /// The transaction as it is, deleted or not; `None` for a new one.
-    pub current: Option<Record>,
+    pub current: Option<StoredTransaction>,
     pub now_ms: i64,
 }
 
 /// Decides what a transaction becomes. Pure: it may run more than once.
-pub type Decide = Arc<dyn Fn(&Loaded) -> Result<Record, WriteError> + Send + Sync>;
+pub type Decide = Arc<dyn Fn(&Loaded) -> Result<StoredTransaction, WriteError> + Send + Sync>;
 
 /// The ledger of one user, within one request.
 pub struct Ledger {
@@ -52,7 +52,7 @@ impl Ledger {
         claim: Option<Claim>,
         id: Option<TransactionId>,
         decide: Decide,
-        render: fn(&Record) -> Answer,
+        render: fn(&StoredTransaction) -> Answer,
     ) -> Result<Answer, WriteError> {
         self.store
             .write(
@@ -70,16 +70,16 @@ impl Ledger {
 async fn change(
     tx: &mut Tx,
     id: Option<TransactionId>,
-    decide: &(dyn Fn(&Loaded) -> Result<Record, WriteError> + Send + Sync),
-) -> Result<Record, TxError> {
+    decide: &(dyn Fn(&Loaded) -> Result<StoredTransaction, WriteError> + Send + Sync),
+) -> Result<StoredTransaction, TxError> {
     let knowledge = tx.next_knowledge(1).await?;
-    let records = tx.db.collection::<RecordDoc>(TRANSACTIONS);
+    let records = tx.db.collection::<TransactionDoc>(TRANSACTIONS);
     let current = match id {
         None => None,
         Some(id) => {
             let filter = doc! {"_id": uuid_of(id.uuid()), "userId": uuid_of(tx.user.uuid())};
             let found = records.find_one(filter).session(&mut tx.session).await?;
-            Some(Record::try_from(found.ok_or(WriteError::NotFound)?)?)
+            Some(StoredTransaction::try_from(found.ok_or(WriteError::NotFound)?)?)
         }
     };
     let loaded = Loaded {
@@ -90,9 +90,9 @@ async fn change(
     };
     let mut record = decide(&loaded)?;
     record.knowledge = knowledge;
-    let before = loaded.current.as_ref().and_then(Record::live);
+    let before = loaded.current.as_ref().and_then(StoredTransaction::live);
     let effects = Effects::change(before, record.live()).map_err(overflow)?;
-    let document = RecordDoc::new(tx.user, &record);
+    let document = TransactionDoc::new(tx.user, &record);
     if id.is_some() {
         let filter = doc! {"_id": uuid_of(record.id.uuid()), "userId": uuid_of(tx.user.uuid())};
         records.replace_one(filter, document).session(&mut tx.session).await?;
@@ -104,7 +104,7 @@ async fn change(
 }
 
 pub(super) fn overflow(_: Overflow) -> WriteError {
-    WriteError::Rejected(vec![FieldError::new(
+    WriteError::Rejected(vec![Rejection::new(
         "/amount",
         "out_of_range",
         "the totals would leave their range",
@@ -117,9 +117,9 @@ pub(super) async fn move_all(
     tx: &mut Tx,
     filter: Document,
     allowed: bool,
-    rewrite: impl Fn(Record) -> Result<Record, WriteError>,
+    rewrite: impl Fn(StoredTransaction) -> Result<StoredTransaction, WriteError>,
 ) -> Result<(), TxError> {
-    let collection = tx.db.collection::<RecordDoc>(TRANSACTIONS);
+    let collection = tx.db.collection::<TransactionDoc>(TRANSACTIONS);
     let count = collection.count_documents(filter.clone()).session(&mut tx.session).await?;
     if count == 0 {
         return Ok(());
@@ -138,7 +138,7 @@ pub(super) async fn move_all(
     let mut effects = Effects::default();
     let mut updates = Vec::new();
     while let Some(next) = found.next(&mut tx.session).await {
-        let before = Record::try_from(next?)?;
+        let before = StoredTransaction::try_from(next?)?;
         let mut after = rewrite(before.clone())?;
         knowledge = knowledge.saturating_add(1);
         after.knowledge = knowledge;
@@ -147,7 +147,7 @@ pub(super) async fn move_all(
         let change = Effects::change(before.live(), after.live()).map_err(overflow)?;
         effects.add(&change).map_err(overflow)?;
         let filter = doc! {"_id": uuid_of(after.id.uuid()), "userId": uuid_of(tx.user.uuid())};
-        let document = bson::serialize_to_document(&RecordDoc::new(tx.user, &after))?;
+        let document = bson::serialize_to_document(&TransactionDoc::new(tx.user, &after))?;
         updates.push(doc! {"q": filter, "u": document});
     }
     update_batches(tx, TRANSACTIONS, updates).await?;

@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod categories;
+pub mod dump;
 pub mod erasure;
 pub mod idempotency;
 pub mod indexes;
@@ -13,14 +14,12 @@ pub mod ledger;
 mod mongo;
 pub mod redis;
 pub mod score;
+pub mod search_terms;
 pub mod sessions;
 pub mod summary;
-pub mod terms;
 pub mod totals;
 pub mod transactions;
-pub(crate) mod uri;
 pub mod users;
-pub mod whole;
 mod write;
 
 pub use mongo::{Mongo, Store};

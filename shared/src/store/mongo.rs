@@ -26,8 +26,7 @@ use super::{StoreError, WriteError};
 use crate::clock::Clock;
 use crate::config::MongoConfig;
 use crate::crypto;
-use crate::edge::Scope;
-use crate::watch::{command_began, command_ended};
+use crate::observability::{command_began, command_ended};
 
 /// The process's handle. Cloning shares the client.
 #[derive(Clone)]
@@ -114,7 +113,7 @@ impl Mongo {
     }
 
     /// Whether an operation was refused for its credentials since this was asked last.
-    pub(crate) fn takes_refusal(&self) -> bool {
+    pub(crate) fn take_auth_failure(&self) -> bool {
         self.inner.refused.swap(false, Ordering::Relaxed)
     }
 
@@ -129,9 +128,9 @@ impl Mongo {
         *self.inner.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
-    /// This request's view.
-    pub fn within(&self, scope: &Scope) -> Store {
-        Store { mongo: self.clone(), until: scope.mongo_until }
+    /// A view for one request, whose MongoDB work must be done by `until`.
+    pub fn within(&self, until: Instant) -> Store {
+        Store { mongo: self.clone(), until }
     }
 
     /// A view for work that no request waits for (migration, the health schedule).
@@ -177,19 +176,19 @@ impl Mongo {
 }
 
 /// An error that an operation ends with.
-pub(super) trait OfTheStore: From<StoreError> {
-    fn is_of_refused_credentials(&self) -> bool;
+pub(super) trait StoreOutcome: From<StoreError> {
+    fn is_auth_failure(&self) -> bool;
 }
 
-impl OfTheStore for StoreError {
-    fn is_of_refused_credentials(&self) -> bool {
+impl StoreOutcome for StoreError {
+    fn is_auth_failure(&self) -> bool {
         matches!(self, Self::CredentialsRefused(_))
     }
 }
 
-impl OfTheStore for WriteError {
-    fn is_of_refused_credentials(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_of_refused_credentials())
+impl StoreOutcome for WriteError {
+    fn is_auth_failure(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_auth_failure())
     }
 }
 
@@ -298,7 +297,7 @@ impl Store {
     pub(super) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: OfTheStore + Send + 'static,
+        E: StoreOutcome + Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
         // Within the request's span and context, so that what the task logs, a panic above all, has the request's ids.
@@ -311,7 +310,7 @@ impl Store {
             Ok(Ok(result)) => {
                 match &result {
                     Ok(_) => self.mongo.trust(),
-                    Err(error) if error.is_of_refused_credentials() => {
+                    Err(error) if error.is_auth_failure() => {
                         self.mongo.inner.refused.store(true, Ordering::Relaxed);
                     }
                     Err(_) => {}

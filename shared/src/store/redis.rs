@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 
 use crate::config::RedisConfig;
 use crate::crypto;
-use crate::watch::Call;
+use crate::observability::Call;
 
 /// How long the breaker stays open, and the most that chance adds.
 const BREAKER_OPEN: Duration = Duration::from_secs(5);

@@ -154,7 +154,7 @@ impl Sessions {
                     let session = session.clone();
                     Box::pin(async move {
                         // An erasure that runs at the same time must not leave a session behind.
-                        tx.meet_other_writes().await?;
+                        tx.serialize_with_user_writes().await?;
                         insert(tx, &session, &token).await
                     })
                 }),

@@ -13,7 +13,7 @@ use mongodb::bson::{self, Bson, Document, doc};
 use mongodb::options::IndexOptions;
 use serde::{Deserialize, Serialize};
 
-use super::terms::{self, PREFIX_LENGTH_MAX};
+use super::search_terms::{self, PREFIX_LENGTH_MAX};
 use super::{Store, StoreError, id_of, millis, uuid_of};
 
 pub(super) const TRANSACTIONS: &str = "transactions";
@@ -23,7 +23,7 @@ const EXAMINED_MAX: i64 = 10_000;
 
 /// A transaction with everything that its user said of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct StoredTransaction {
     pub id: TransactionId,
     /// What the ledger knows of it.
     pub posted: Transaction,
@@ -42,7 +42,7 @@ pub struct Record {
     pub knowledge: i64,
 }
 
-impl Record {
+impl StoredTransaction {
     /// What counts in totals and balances; nothing once deleted.
     pub fn live(&self) -> Option<&Transaction> {
         self.deleted_at_ms.is_none().then_some(&self.posted)
@@ -59,7 +59,7 @@ struct SplitDoc {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct RecordDoc {
+pub(super) struct TransactionDoc {
     #[serde(rename = "_id")]
     id: bson::Uuid,
     user_id: bson::Uuid,
@@ -97,8 +97,8 @@ pub(super) struct RecordDoc {
     parts: Vec<Document>,
 }
 
-impl RecordDoc {
-    pub(super) fn new(user: UserId, record: &Record) -> Self {
+impl TransactionDoc {
+    pub(super) fn new(user: UserId, record: &StoredTransaction) -> Self {
         let posted = &record.posted;
         let parts = posted.parts();
         let categories: BTreeSet<CategoryId> = parts.iter().filter_map(|(category, _)| *category).collect();
@@ -143,7 +143,7 @@ impl RecordDoc {
             knowledge: record.knowledge,
             account_ids,
             category_ids: categories.iter().map(|id| uuid_of(id.uuid())).collect(),
-            terms: terms::terms(texts),
+            terms: search_terms::terms(texts),
             amount_e4: to_e4(posted.amount_minor, posted.currency),
             parts: parts
                 .iter()
@@ -161,9 +161,9 @@ fn to_e4(minor: i64, currency: Currency) -> i64 {
     i64::try_from(comparable_e4(minor, currency)).unwrap_or(i64::MAX)
 }
 
-impl TryFrom<RecordDoc> for Record {
+impl TryFrom<TransactionDoc> for StoredTransaction {
     type Error = StoreError;
-    fn try_from(doc: RecordDoc) -> Result<Self, StoreError> {
+    fn try_from(doc: TransactionDoc) -> Result<Self, StoreError> {
         let corrupt = |field: &str| StoreError::Corrupt(format!("transactions.{field}"));
         let currency = |code: &str| Currency::parse(code).ok_or_else(|| corrupt("currency"));
         let transfer = match (doc.transfer_account_id, doc.transfer_amount_minor, doc.transfer_currency) {
@@ -275,7 +275,7 @@ impl Filter {
         if let Some(tag) = &self.tag {
             conditions.push(("tags", tag.clone().into()));
         }
-        let terms = self.words.iter().map(|word| terms::prefix(word, PREFIX_LENGTH_MAX).to_owned());
+        let terms = self.words.iter().map(|word| search_terms::prefix(word, PREFIX_LENGTH_MAX).to_owned());
         conditions.extend(terms.map(|term| ("terms", term.into())));
         if let Some(status) = self.status {
             conditions.push(("status", status.as_str().into()));
@@ -328,8 +328,8 @@ impl Filter {
 
 /// One page, and where the next begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordPage {
-    pub records: Vec<Record>,
+pub struct TransactionPage {
+    pub records: Vec<StoredTransaction>,
     pub next: Option<Position>,
 }
 
@@ -344,14 +344,18 @@ impl Transactions {
     }
 
     /// A transaction that is not deleted.
-    pub async fn find(&self, user: UserId, id: TransactionId) -> Result<Option<Record>, StoreError> {
+    pub async fn find(
+        &self,
+        user: UserId,
+        id: TransactionId,
+    ) -> Result<Option<StoredTransaction>, StoreError> {
         let store = self.store.clone();
         self.store
             .run(async move {
                 let filter =
                     doc! {"_id": uuid_of(id.uuid()), "userId": uuid_of(user.uuid()), "deleted": false};
-                let records = store.db().await?.collection::<RecordDoc>(TRANSACTIONS);
-                records.find_one(filter).await?.map(Record::try_from).transpose()
+                let records = store.db().await?.collection::<TransactionDoc>(TRANSACTIONS);
+                records.find_one(filter).await?.map(StoredTransaction::try_from).transpose()
             })
             .await
     }
@@ -364,13 +368,13 @@ impl Transactions {
         filter: Filter,
         after: Option<Position>,
         limit: i64,
-    ) -> Result<RecordPage, StoreError> {
+    ) -> Result<TransactionPage, StoreError> {
         let store = self.store.clone();
         self.store.run(async move { list(&store, user, &filter, after, limit).await }).await
     }
 }
 
-fn position_of(doc: &RecordDoc) -> Result<Position, StoreError> {
+fn position_of(doc: &TransactionDoc) -> Result<Position, StoreError> {
     let date = parse_date(&doc.date).ok_or_else(|| StoreError::Corrupt("transactions.date".into()))?;
     Ok(Position { date, id: TransactionId::new(id_of(doc.id)) })
 }
@@ -381,7 +385,7 @@ async fn list(
     filter: &Filter,
     after: Option<Position>,
     limit: i64,
-) -> Result<RecordPage, StoreError> {
+) -> Result<TransactionPage, StoreError> {
     let (mut indexed, rest) = filter.split(user);
     if let Some(after) = after {
         let (date, id) = (after.date.to_string(), uuid_of(after.id.uuid()));
@@ -396,10 +400,10 @@ async fn list(
             vec![doc! {"date": {"$lt": date.clone()}}, doc! {"date": date, "_id": {"$lt": id}}],
         );
     }
-    let collection = store.db().await?.collection::<RecordDoc>(TRANSACTIONS);
+    let collection = store.db().await?.collection::<TransactionDoc>(TRANSACTIONS);
     let order = doc! {"date": -1, "_id": -1};
     let wanted = usize::try_from(limit).unwrap_or(0);
-    let mut found: Vec<RecordDoc> = if rest.is_empty() {
+    let mut found: Vec<TransactionDoc> = if rest.is_empty() {
         collection
             .find(indexed)
             .sort(order)
@@ -416,10 +420,10 @@ async fn list(
             doc! {"$match": rest},
             doc! {"$limit": limit.saturating_add(1)},
         ];
-        let mut found: Vec<RecordDoc> = collection
+        let mut found: Vec<TransactionDoc> = collection
             .aggregate(pipeline)
             .max_time(store.left())
-            .with_type::<RecordDoc>()
+            .with_type::<TransactionDoc>()
             .await?
             .try_collect()
             .await?;
@@ -432,13 +436,16 @@ async fn list(
                 .max_time(store.left())
                 .await?;
             let next = last.as_ref().map(position_of).transpose()?;
-            let records = found.drain(..).map(Record::try_from).collect::<Result<_, _>>()?;
-            return Ok(RecordPage { records, next });
+            let records = found.drain(..).map(StoredTransaction::try_from).collect::<Result<_, _>>()?;
+            return Ok(TransactionPage { records, next });
         }
         found
     };
     let more = found.len() > wanted;
     found.truncate(wanted);
     let next = if more { found.last().map(position_of).transpose()? } else { None };
-    Ok(RecordPage { records: found.into_iter().map(Record::try_from).collect::<Result<_, _>>()?, next })
+    Ok(TransactionPage {
+        records: found.into_iter().map(StoredTransaction::try_from).collect::<Result<_, _>>()?,
+        next,
+    })
 }

@@ -185,7 +185,7 @@ impl Users {
                 Arc::new(move |tx| {
                     let (fresh, change) = (fresh.clone(), change.clone());
                     Box::pin(async move {
-                        tx.meet_other_writes().await?;
+                        tx.serialize_with_user_writes().await?;
                         let filter = doc! {"_id": uuid_of(tx.user.uuid())};
                         let users = tx.db.collection::<UserDoc>(USERS);
                         let found = users.find_one(filter.clone()).session(&mut tx.session).await?;

@@ -14,8 +14,8 @@ use mongodb::{ClientSession, Collection, Database};
 
 use super::{Store, StoreError, idempotency, uuid_of};
 use crate::crypto;
-use crate::edge::FieldError;
 use crate::edge::respond::Answer;
+use finance::rejection::Rejection;
 
 pub use super::idempotency::Claim;
 
@@ -30,7 +30,7 @@ pub enum WriteError {
     #[error("the resource has another version")]
     Stale,
     #[error("{} bad fields", .0.len())]
-    Rejected(Vec<FieldError>),
+    Rejected(Vec<Rejection>),
     #[error("the idempotency key was used with another request")]
     KeyReused,
     #[error("a request with the same idempotency key is running")]
@@ -101,8 +101,8 @@ impl Tx {
 
     /// Meets every other write of the user without changing what the ledger knows. It must write something: an update
     /// that changes nothing conflicts with nothing.
-    pub(crate) async fn meet_other_writes(&mut self) -> Result<(), TxError> {
-        self.meet(doc! {"$inc": {"meetings": 1_i64}}).await.map(drop)
+    pub(crate) async fn serialize_with_user_writes(&mut self) -> Result<(), TxError> {
+        self.meet(doc! {"$inc": {"writeSeq": 1_i64}}).await.map(drop)
     }
 
     async fn meet(&mut self, update: Document) -> Result<i64, TxError> {

@@ -1,6 +1,6 @@
 //! The words of a search: what is stored of a text is found by its own words, whole and by prefix.
 
-use shared::store::terms::{PREFIX_LENGTH_MAX, prefix, terms, words};
+use shared::store::search_terms::{PREFIX_LENGTH_MAX, prefix, terms, words};
 
 pub(super) fn check(input: &[u8]) {
     let Some(text) = super::text(input) else { return };
@@ -15,5 +15,5 @@ pub(super) fn check(input: &[u8]) {
         assert!(stored.contains(word), "{word}");
     }
     // Whoever searches by what was folded finds the same.
-    assert_eq!(shared::store::terms::words(&words.join(" ")), words, "{text:?}");
+    assert_eq!(shared::store::search_terms::words(&words.join(" ")), words, "{text:?}");
 }

@@ -16,10 +16,10 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::edge::Function;
 use crate::edge::layers::SecretsTooOld;
-use crate::identity::{self, AccessTokens, Refusal, Shown};
+use crate::identity::{self, AccessTokens, Credential, Refusal};
 use crate::metrics::{self, Metric};
+use crate::observability;
 use crate::secrets::{Reason, Refreshed, Secrets, SecretsError};
-use crate::watch;
 
 /// Why a function cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -110,7 +110,7 @@ impl Live {
         let Some(secrets) = &self.secrets else { return dispatch(&self.current(), request).await };
         self.refresh(secrets, Reason::Age).await;
         let current = self.current();
-        if current.boot.takes_refusal() || current.lacks_key_of(&request) {
+        if current.boot.take_auth_failure() || current.lacks_key_of(&request) {
             self.refresh(secrets, Reason::Refused).await;
         }
         if secrets.are_too_old() {
@@ -169,7 +169,7 @@ async fn tell_failed_start(
     reason: String,
 ) {
     let checked = Config::check(variables, function.needs);
-    watch::start_failed(&checked.config, function.name, clock, reason).await;
+    observability::start_failed(&checked.config, function.name, clock, reason).await;
 }
 
 async fn dispatch(generation: &Generation, request: Request) -> Response {
@@ -185,8 +185,8 @@ impl Generation {
 
     /// Whether the request's token is signed, but with no key of ours.
     fn lacks_key_of(&self, request: &Request) -> bool {
-        match (&self.tokens, identity::shown(request.headers())) {
-            (Some(tokens), Shown::Token(token)) => tokens.check(token) == Err(Refusal::Key),
+        match (&self.tokens, identity::bearer_token(request.headers())) {
+            (Some(tokens), Credential::Token(token)) => tokens.check(token) == Err(Refusal::Key),
             _ => false,
         }
     }

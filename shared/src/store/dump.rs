@@ -36,9 +36,9 @@ pub enum WholeError {
     NotEmpty(String),
 }
 
-impl super::mongo::OfTheStore for WholeError {
-    fn is_of_refused_credentials(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_of_refused_credentials())
+impl super::mongo::StoreOutcome for WholeError {
+    fn is_auth_failure(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_auth_failure())
     }
 }
 
