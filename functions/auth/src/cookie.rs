@@ -7,7 +7,7 @@ use shared::config::AuthConfig;
 use shared::edge::respond::Answer;
 use shared::edge::{Problem, ProblemType};
 
-use crate::tokens::TokensView;
+use crate::view::TokensView;
 
 pub(crate) struct RefreshCookie {
     secure: bool,

@@ -2,16 +2,23 @@
 //! Must never say whether an address has an account except where the contract does (409 `email_taken`), and never keep
 //! a password or a refresh token: only hashes.
 
+mod authenticate;
+mod body;
 mod cookie;
-mod fields;
+mod email;
+mod end_other_sessions;
+mod end_session;
+mod erase_me;
+mod get_me;
+mod list_sessions;
 mod log_in;
 mod log_out;
-mod me;
 mod password;
 mod refresh;
 mod register;
-mod sessions;
 mod tokens;
+mod update_me;
+mod view;
 
 use std::sync::Arc;
 
@@ -23,10 +30,8 @@ use shared::edge::cursor::Cursors;
 use shared::edge::{Function, LimitClass, Problem, ProblemType, RouteInfo, Routes, Scope, layers};
 use shared::store::{Mongo, Store};
 
-pub use fields::{EraseMeBody, LogInBody, LogOutBody, RefreshBody, RegisterBody, UpdateMeBody};
-pub use me::UserView;
-pub use sessions::SessionView;
-pub use tokens::{SignedInView, TokensOnlyView, TokensView};
+pub use body::{EraseMeBody, LogInBody, LogOutBody, RefreshBody, RegisterBody, UpdateMeBody};
+pub use view::{SessionView, SignedInView, TokensOnlyView, TokensView, UserView};
 
 pub const FUNCTION: Function =
     Function { name: "auth", needs: &[Need::Mongo, Need::Redis, Need::Jwt, Need::Auth] };
@@ -94,15 +99,15 @@ fn table() -> Routes<App> {
         .post("/auth/logout", "log_out", log_out::log_out)
         .public()
         .body_max(BODY_MAX)
-        .get("/auth/me", "get_me", me::get_me)
-        .patch("/auth/me", "update_me", me::update_me)
+        .get("/auth/me", "get_me", get_me::get_me)
+        .patch("/auth/me", "update_me", update_me::update_me)
         .body_max(BODY_MAX)
-        .delete("/auth/me", "erase_me", me::erase_me)
+        .delete("/auth/me", "erase_me", erase_me::erase_me)
         .body_max(BODY_MAX)
-        .get("/auth/sessions", "list_sessions", sessions::list_sessions)
+        .get("/auth/sessions", "list_sessions", list_sessions::list_sessions)
         .query(&["limit", "cursor"])
-        .delete("/auth/sessions", "end_other_sessions", sessions::end_other_sessions)
-        .delete("/auth/sessions/{id}", "end_session", sessions::end_session)
+        .delete("/auth/sessions", "end_other_sessions", end_other_sessions::end_other_sessions)
+        .delete("/auth/sessions/{id}", "end_session", end_session::end_session)
 }
 
 pub fn routes() -> Vec<RouteInfo> {

@@ -2,18 +2,19 @@
 //! same as a wrong password.
 
 use axum::extract::State;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use shared::edge::body::Body;
 use shared::edge::respond::Answer;
-use shared::edge::{Problem, ProblemType, Scope};
-use shared::metrics::{self, Metric};
+use shared::edge::{Problem, Scope};
 use shared::store::sessions::Sessions;
-use shared::store::users::{Reservation, User, Users};
+use shared::store::users::{User, Users};
 
-use crate::fields::{Email, LogInBody};
-use crate::me::UserView;
-use crate::tokens::{RefreshToken, SignedInView};
-use crate::{App, FUNCTION, Parts};
+use crate::authenticate::{granted, wrong_credentials};
+use crate::body::LogInBody;
+use crate::email::Email;
+use crate::tokens::RefreshToken;
+use crate::view::{SignedInView, UserView};
+use crate::{App, Parts};
 
 pub(crate) async fn log_in(
     State(app): State<App>,
@@ -51,36 +52,4 @@ async fn authenticate(app: &Parts, scope: &Scope, body: &LogInBody) -> Result<Us
         users.rehash(user.id, user.password_hash.clone(), new).await?;
     }
     Ok(user)
-}
-
-/// Asks a signed-in user for the password again, under the same guard as a log-in.
-pub(crate) async fn confirm_password(
-    app: &Parts,
-    users: &Users,
-    user: &User,
-    password: &SecretString,
-) -> Result<(), Problem> {
-    let guard = app.issuer.guard_id(&user.email);
-    granted(users.reserve_log_in(guard).await?)?;
-    if !app.passwords.verify(password, Some(&user.password_hash)).await {
-        return Err(wrong_credentials());
-    }
-    Ok(users.log_in_succeeded(guard).await?)
-}
-
-/// Tells the log and the metric, and refuses.
-fn wrong_credentials() -> Problem {
-    tracing::warn!(message = "login failed", event = "login_failed");
-    metrics::count(Metric::LoginFailed, FUNCTION.name);
-    Problem::new(ProblemType::InvalidCredentials)
-}
-
-fn granted(reservation: Reservation) -> Result<(), Problem> {
-    match reservation {
-        Reservation::Granted => Ok(()),
-        Reservation::Delayed { wait_ms } => {
-            let seconds = wait_ms.unsigned_abs().div_ceil(1000).max(1);
-            Err(Problem::new(ProblemType::LoginDelayed).retry_after(seconds))
-        }
-    }
 }

@@ -9,7 +9,7 @@ use shared::edge::{Caller, Problem, ProblemType, Scope};
 use shared::store::WriteError;
 use shared::store::sessions::Sessions;
 
-use crate::fields::LogOutBody;
+use crate::body::LogOutBody;
 use crate::{App, cookie};
 
 pub(crate) async fn log_out(

@@ -9,8 +9,9 @@ use shared::edge::{Problem, ProblemType, Scope};
 use shared::metrics::{self, Metric};
 use shared::store::sessions::{Rotation, Sessions};
 
-use crate::fields::RefreshBody;
-use crate::tokens::{RefreshToken, TokensOnlyView};
+use crate::body::RefreshBody;
+use crate::tokens::RefreshToken;
+use crate::view::TokensOnlyView;
 use crate::{App, FUNCTION, cookie};
 
 pub(crate) async fn refresh(

@@ -10,9 +10,9 @@ use shared::store::accounts::{Account, AccountType};
 use shared::store::categories::Category;
 use shared::store::users::{NewUser, User, Users};
 
-use crate::fields::RegisterBody;
-use crate::me::UserView;
-use crate::tokens::{RefreshToken, SignedInView};
+use crate::body::RegisterBody;
+use crate::tokens::RefreshToken;
+use crate::view::{SignedInView, UserView};
 use crate::{App, Parts, password};
 
 pub(crate) async fn register(

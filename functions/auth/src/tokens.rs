@@ -3,41 +3,15 @@
 
 use finance::id::UserId;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
 use shared::clock::Clock;
 use shared::config::{AuthConfig, JwtConfig};
 use shared::edge::{Problem, ProblemType, Scope};
 use shared::identity::AccessTokens;
 use shared::store::sessions::{Session, TokenHash};
 use shared::{crypto, ids};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::me::UserView;
-
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TokensView {
-    pub access_token: String,
-    /// Always `Bearer`.
-    pub token_type: &'static str,
-    /// Seconds.
-    pub expires_in: i64,
-    pub refresh_token: String,
-    /// Seconds until the session ends whatever happens.
-    pub refresh_expires_in: i64,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SignedInView {
-    pub user: UserView,
-    pub tokens: TokensView,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub struct TokensOnlyView {
-    pub tokens: TokensView,
-}
+use crate::view::TokensView;
 
 /// A refresh token on its way to the client.
 pub(crate) struct RefreshToken(SecretString);

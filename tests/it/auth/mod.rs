@@ -1,11 +1,15 @@
 //! `/auth`: registration, log-in, the rotation of tokens, log-out, the user, the sessions.
 
+mod end_other_sessions;
+mod end_session;
+mod erase_me;
+mod get_me;
+mod list_sessions;
 mod log_in;
 mod log_out;
-mod me;
 mod refresh;
 mod register;
-mod sessions;
+mod update_me;
 
 use shared::clock::Clock;
 use tests::TestApp;
