@@ -76,38 +76,20 @@ impl Money {
         self.currency
     }
 
-    /// Reads a decimal amount: an optional `-`, digits without a leading zero (a lone `0` apart), and optionally a `.`
-    /// with at least one decimal and at most as many as the currency has.
-    ///
-    /// There is no `+`, space, exponent or thousands sign, and no minus before zero, so that an amount has one spelling
-    /// but for trailing zeros.
+    /// Reads a decimal amount ([`DecimalText`]) of at most as many decimals as the currency has.
     ///
     /// # Errors
     /// [`MoneyError::Malformed`], [`MoneyError::TooManyDecimals`], [`MoneyError::OutOfRange`].
     pub fn parse(text: &str, currency: Currency) -> Result<Money, MoneyError> {
-        let (negative, unsigned) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text),
-        };
-        let (whole, decimals) = match unsigned.split_once('.') {
-            Some((whole, decimals)) => (whole, Some(decimals)),
-            None => (unsigned, None),
-        };
-        let leading_zero = whole.len() > 1 && whole.starts_with('0');
-        if !is_digits(whole) || leading_zero || decimals.is_some_and(|d| !is_digits(d)) {
-            return Err(MoneyError::Malformed);
-        }
-        let decimals = decimals.unwrap_or_default();
+        let DecimalText { negative, whole, fraction } =
+            DecimalText::parse(text).ok_or(MoneyError::Malformed)?;
         let width = usize::from(currency.exponent());
-        if decimals.len() > width {
+        if fraction.len() > width {
             return Err(MoneyError::TooManyDecimals { max: currency.exponent() });
         }
         // The digits are known to be digits: the only error left is a number that is too long.
         let magnitude: i128 =
-            format!("{whole}{decimals:0<width$}").parse().map_err(|_| MoneyError::OutOfRange)?;
-        if negative && magnitude == 0 {
-            return Err(MoneyError::Malformed);
-        }
+            format!("{whole}{fraction:0<width$}").parse().map_err(|_| MoneyError::OutOfRange)?;
         let minor = if negative { magnitude.saturating_neg() } else { magnitude };
         let minor = i64::try_from(minor).map_err(|_| MoneyError::OutOfRange)?;
         Ok(Money { minor, currency })
@@ -225,6 +207,60 @@ impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_decimal())
     }
+}
+
+/// The parts of a decimal number, and the one grammar of it: an optional `-`, digits without a leading zero (a lone `0`
+/// apart), and optionally a `.` with at least one decimal.
+///
+/// There is no `+`, space, exponent or thousands sign, and no minus before zero, so that a number has one spelling but for
+/// trailing zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecimalText<'a> {
+    /// Whether it begins with a minus.
+    pub negative: bool,
+    /// The digits before the point: one or more.
+    pub whole: &'a str,
+    /// The digits after it; none where there is no point.
+    pub fraction: &'a str,
+}
+
+impl<'a> DecimalText<'a> {
+    /// Splits a number of any length; `None` for what is none.
+    pub fn parse(text: &'a str) -> Option<DecimalText<'a>> {
+        let (negative, unsigned) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (whole, fraction) = match unsigned.split_once('.') {
+            Some((whole, fraction)) => (whole, Some(fraction)),
+            None => (unsigned, None),
+        };
+        let leading_zero = whole.len() > 1 && whole.starts_with('0');
+        if !is_digits(whole) || leading_zero || fraction.is_some_and(|digits| !is_digits(digits)) {
+            return None;
+        }
+        let fraction = fraction.unwrap_or_default();
+        let zero = [whole, fraction].iter().all(|part| part.bytes().all(|byte| byte == b'0'));
+        (!(negative && zero)).then_some(DecimalText { negative, whole, fraction })
+    }
+}
+
+/// Reads a decimal of at most four places that is not negative, on the scale of [`comparable_e4`]; `None` for any other
+/// text, and for a number beyond 64 bits.
+///
+/// ```
+/// use finance::money::parse_comparable_e4;
+///
+/// assert_eq!(parse_comparable_e4("12.34"), Some(123_400));
+/// assert_eq!(parse_comparable_e4("012.34"), None);
+/// ```
+pub fn parse_comparable_e4(text: &str) -> Option<i64> {
+    const PLACES: usize = 4;
+    let DecimalText { negative, whole, fraction } = DecimalText::parse(text)?;
+    if negative || fraction.len() > PLACES {
+        return None;
+    }
+    format!("{whole}{fraction:0<PLACES$}").parse().ok()
 }
 
 /// The amount in ten-thousandths of the major unit, whatever the currency's own decimals: by this key amounts of
@@ -363,6 +399,19 @@ mod tests {
         assert_eq!(shares(i64::MIN, &[u64::MAX]), [i64::MIN]);
         assert_eq!(Money::new(5, Currency::USD).allocate(&[]), Err(MoneyError::NoWeights));
         assert_eq!(Money::new(5, Currency::USD).allocate(&[0, 0]), Err(MoneyError::NoWeights));
+    }
+
+    #[test]
+    fn a_decimal_is_read_on_the_scale_that_all_currencies_share() {
+        for (text, e4) in
+            [("0", 0), ("7", 70_000), ("12.34", 123_400), ("0.0001", 1), ("922337203685477.5807", i64::MAX)]
+        {
+            assert_eq!(parse_comparable_e4(text), Some(e4), "{text}");
+        }
+        let none = ["", ".", "1.", ".5", "-1", "-0", "007", "1e3", "1.00001", "+1", "922337203685477.5808"];
+        for text in none.into_iter().chain(["99999999999999999999999999999999999999999"]) {
+            assert_eq!(parse_comparable_e4(text), None, "{text}");
+        }
     }
 
     #[test]
