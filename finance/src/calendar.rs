@@ -6,11 +6,25 @@ use std::fmt;
 
 use jiff::Span;
 pub use jiff::civil::Date;
+use thiserror::Error;
 
 /// The years in which a transaction may be dated. Outside of them a date is a slip of the finger, not a fact.
 pub const YEAR_MIN: i16 = 1900;
 /// See [`YEAR_MIN`].
-pub const YEAR_MAX: i16 = 2200;
+pub const YEAR_MAX: i16 = 2199;
+/// The last year that a stored date may have: requests could once give it.
+const STORED_YEAR_MAX: i16 = 2200;
+
+/// Why a text is no date that a request may give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum DateError {
+    /// Not `YYYY-MM-DD`, or no day of the calendar.
+    #[error("not a date")]
+    Malformed,
+    /// A day before [`YEAR_MIN`] or after [`YEAR_MAX`].
+    #[error("a date out of range")]
+    OutOfRange,
+}
 
 /// A calendar month. Ordered in time.
 ///
@@ -109,23 +123,38 @@ fn months(n: u16) -> Span {
     Span::new().try_months(i64::from(n)).unwrap_or_default()
 }
 
-/// Reads exactly `YYYY-MM-DD` (digits and hyphens, nothing around), a day that exists, in the years 1900 to 2200.
+/// Reads the date that a request gives: exactly `YYYY-MM-DD` (digits and hyphens, nothing around), a day that exists, in
+/// the years 1900 to 2199.
 ///
 /// ```
-/// use finance::calendar::parse_date;
+/// use finance::calendar::{DateError, read_date};
 ///
-/// assert!(parse_date("2024-02-29").is_some());
-/// assert!(parse_date("2023-02-29").is_none());
-/// assert!(parse_date("2024-2-29").is_none());
+/// assert!(read_date("2024-02-29").is_ok());
+/// assert_eq!(read_date("2023-02-29"), Err(DateError::Malformed));
+/// assert_eq!(read_date("2024-2-29"), Err(DateError::Malformed));
+/// assert_eq!(read_date("2200-01-01"), Err(DateError::OutOfRange));
 /// ```
+///
+/// # Errors
+/// See [`DateError`].
+pub fn read_date(text: &str) -> Result<Date, DateError> {
+    let date = any_date(text).ok_or(DateError::Malformed)?;
+    if (YEAR_MIN..=YEAR_MAX).contains(&date.year()) { Ok(date) } else { Err(DateError::OutOfRange) }
+}
+
+/// Reads a date that is stored: as [`read_date`], and the year 2200.
 pub fn parse_date(text: &str) -> Option<Date> {
+    any_date(text).filter(|date| (YEAR_MIN..=STORED_YEAR_MAX).contains(&date.year()))
+}
+
+/// `YYYY-MM-DD` of any year.
+fn any_date(text: &str) -> Option<Date> {
     let mut fields = text.split('-');
     let (year, month, day) = (fields.next()?, fields.next()?, fields.next()?);
     let sized = year.len() == 4 && month.len() == 2 && day.len() == 2 && fields.next().is_none();
     let digits = [year, month, day].iter().all(|field| field.bytes().all(|byte| byte.is_ascii_digit()));
     (sized && digits).then_some(())?;
-    let year = year.parse().ok().filter(|year| (YEAR_MIN..=YEAR_MAX).contains(year))?;
-    Date::new(year, month.parse().ok()?, day.parse().ok()?).ok()
+    Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
 }
 
 /// Whole days from `from` to `to`; negative when `to` is the earlier one.
@@ -173,6 +202,19 @@ mod tests {
             "２０２６-01-31",
         ] {
             assert_eq!(parse_date(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_date_of_a_request_is_in_the_years_1900_to_2199() {
+        assert_eq!(read_date("1900-01-01"), Ok(date(1900, 1, 1)));
+        assert_eq!(read_date("2199-12-31"), Ok(date(2199, 12, 31)));
+        for text in ["1899-12-31", "2200-01-01", "2200-12-31", "0000-01-01", "9999-12-31"] {
+            assert_eq!(read_date(text), Err(DateError::OutOfRange), "{text:?}");
+        }
+        for text in ["", "2200-02-29", "2026-02-29", "2026-2-03", "12026-01-01", "-026-01-01", "2026-01-31 "]
+        {
+            assert_eq!(read_date(text), Err(DateError::Malformed), "{text:?}");
         }
     }
 
@@ -227,6 +269,7 @@ mod tests {
         #[test]
         fn parsing_what_was_printed_gives_the_same(year in YEAR_MIN..=YEAR_MAX, month in 1_i8..=12, day in 1_i8..=28) {
             let date = date(year, month, day);
+            prop_assert_eq!(read_date(&date.to_string()), Ok(date));
             prop_assert_eq!(parse_date(&date.to_string()), Some(date));
             let month = Month::of(date);
             prop_assert_eq!(Month::parse(&month.to_string()), Some(month));
@@ -243,7 +286,7 @@ mod tests {
 
         #[test]
         fn reading_never_panics(text in "[-0-9]{0,12}|\\PC{0,12}") {
-            let _ = (parse_date(&text), Month::parse(&text));
+            let _ = (parse_date(&text), read_date(&text).is_ok(), Month::parse(&text));
         }
     }
 }

@@ -18,4 +18,9 @@ impl Rejection {
     pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Rejection {
         Rejection { pointer: pointer.into(), code, detail: detail.into() }
     }
+
+    /// A date that exists, outside of the years that [`crate::calendar::read_date`] takes.
+    pub fn date_out_of_range(pointer: impl Into<String>) -> Rejection {
+        Rejection::new(pointer, "date_out_of_range", "must be from 1900-01-01 to 2199-12-31")
+    }
 }

@@ -2,7 +2,7 @@
 //! [`lambda`] runs a function's process, [`boot`] is what it is built from, [`reload`] keeps its secrets fresh; [`edge`] is its HTTP door; [`identity`] says who is
 //! calling; [`rate_limit`] how often; [`store`] keeps what it knows. [`telemetry`] and [`metrics`] tell of it in the log, [`observability`]
 //! tells others where that is switched on. [`clock`] and [`ids`] are the only sources of time
-//! and of identity.
+//! and of identity; [`text`] is what Unicode says of characters.
 //!
 //! Must never: hold a rule about money (that is `finance`), or a shape of one endpoint's JSON (that is its function).
 
@@ -22,3 +22,4 @@ pub mod secrets;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;
+pub mod text;

@@ -53,7 +53,7 @@ async fn every_bad_field_of_an_account_is_named_at_once() {
     let body = json!({"name": " ", "type": "bank", "currency": "USD", "openingBalance": {"amount": 12.5},
         "openingDate": "2026-02-30", "interestRateBps": 100_001, "archived": "no"});
     app.post(&user, "/accounts", &body).await.expect_fields(&[
-        ("/name", "too_short"),
+        ("/name", "invalid_text"),
         ("/type", "invalid_value"),
         ("/openingBalance/amount", "wrong_type"),
         ("/openingDate", "invalid_date"),

@@ -42,5 +42,6 @@ mod rate_limit;
 mod reports;
 mod secrets;
 mod store;
+mod strict_input;
 mod traces;
 mod transactions;

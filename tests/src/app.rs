@@ -99,8 +99,14 @@ impl Answer {
     /// they are all there is, name the problem.
     #[track_caller]
     pub fn expect_fields(&self, wanted: &[(&str, &str)]) -> &Self {
-        const OWN: [&str; 5] =
-            ["invalid_text", "password_too_common", "currency_mismatch", "category_kind", "account_required"];
+        const OWN: [&str; 6] = [
+            "invalid_text",
+            "password_too_common",
+            "currency_mismatch",
+            "category_kind",
+            "account_required",
+            "date_out_of_range",
+        ];
         let first = wanted[0].1;
         let own = OWN.contains(&first) && wanted.iter().all(|(_, code)| *code == first);
         self.expect_problem(422, if own { first } else { "invalid_fields" });

@@ -618,19 +618,25 @@ fn problem_schema() -> Value {
             "code": {"type": "string", "description": "Stable: what a client switches on."},
             "errors": {
                 "type": "array",
-                "description": "Every bad field at once.",
+                "description": "Every bad field at once, at most 50.",
+                "maxItems": 50,
                 "items": {
                     "type": "object",
                     "required": ["pointer", "code", "detail"],
                     "properties": {
                         "pointer": {
                             "type": "string",
-                            "description": "A JSON pointer into the body, or `/query/` and a parameter's name.",
+                            "description": "A JSON pointer into the body, or `/query/` and a parameter's name. An unknown name too long to be one of ours is left out of it.",
                         },
                         "code": {"type": "string"},
                         "detail": {"type": "string"},
                     },
                 },
+            },
+            "errorsOmitted": {
+                "type": "integer",
+                "minimum": 1,
+                "description": "How many errors were left out of `errors`, where there are more than 50.",
             },
         },
     })

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use finance::calendar::parse_date;
 use finance::currency::Currency;
 use finance::id::AccountId;
 use shared::edge::amount::AmountSign;
@@ -38,7 +37,7 @@ pub(crate) async fn list_accounts(
     let app = app.parts()?;
     let mut errors = Vec::new();
     let limit = query.page_size(&mut errors);
-    let as_of = query.parsed(&mut errors, "asOf", "a date YYYY-MM-DD", parse_date);
+    let as_of = query.date(&mut errors, "asOf");
     query::finish(errors)?;
     let page = app.cursors.page(caller.user, "list_accounts", &query, AccountId::parse)?;
     let accounts = Accounts::new(app.store(&scope));

@@ -6,7 +6,6 @@ mod view;
 
 use axum::Router;
 use axum::extract::State;
-use finance::calendar::parse_date;
 use finance::score::{MonthRow, ScoreInput, score};
 use shared::boot::Boot;
 use shared::config::Need;
@@ -51,7 +50,7 @@ async fn get_score(
 ) -> Result<Answer, Problem> {
     let app = app.parts()?;
     let mut errors = Vec::new();
-    let as_of = query.parsed(&mut errors, "asOf", "a date YYYY-MM-DD", parse_date);
+    let as_of = query.date(&mut errors, "asOf");
     query::finish(errors)?;
     let store = app.store(&scope);
     let user = Users::new(store.clone()).get(caller.user).await?;

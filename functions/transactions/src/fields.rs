@@ -38,13 +38,16 @@ impl FieldValue for SplitBody {
     }
 }
 
+/// A tag, as it is stored and as a list is filtered by it.
+pub(crate) type Tag = Text<1, 50>;
+
 /// At most 20 tags of 50 characters, each once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tags(pub Vec<String>);
 
 impl FieldValue for Tags {
     fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
-        let tags = Vec::<Text<1, 50>>::read(value, pointer)?;
+        let tags = Vec::<Tag>::read(value, pointer)?;
         if tags.len() > 20 {
             return Err(vec![Rejection::new(pointer, "too_many", "must have at most 20 tags")]);
         }
@@ -57,7 +60,7 @@ impl FieldValue for Tags {
         Ok(Self(unique))
     }
     fn schema() -> Value {
-        serde_json::json!({"type": "array", "maxItems": 20, "items": Text::<1, 50>::schema()})
+        serde_json::json!({"type": "array", "maxItems": 20, "items": Tag::schema()})
     }
 }
 

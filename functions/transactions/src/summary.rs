@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use finance::calendar::{Date, Month, parse_date};
+use finance::calendar::{Date, Month};
 use finance::currency::Currency;
 use finance::id::CategoryId;
 use finance::summary::{SummaryRow, groups, totals};
@@ -12,7 +12,7 @@ use serde::Serialize;
 use shared::edge::query::{self, Query};
 use shared::edge::respond::{Answer, decimal};
 use shared::edge::{AppState, UserParts};
-use shared::edge::{Principal, Problem, ProblemType, Rejection, Scope};
+use shared::edge::{Principal, Problem, ProblemType, Scope};
 use shared::store::accounts::Accounts;
 use shared::store::categories::{Categories, Category};
 use shared::store::summary::{GROUPS_MAX, GroupBy, Row, Summaries};
@@ -63,9 +63,7 @@ pub(crate) async fn get_summary(
 ) -> Result<Answer, Problem> {
     let app = app.parts()?;
     let mut errors = Vec::new();
-    const DATE: &str = "a date YYYY-MM-DD";
-    let from = query.parsed(&mut errors, "from", DATE, parse_date);
-    let to = query.parsed(&mut errors, "to", DATE, parse_date);
+    let (from, to) = query.date_range(&mut errors);
     let by =
         query.parsed(&mut errors, "groupBy", "month, category, account, merchant or tag", GroupBy::parse);
     let by = by.unwrap_or(GroupBy::Month);
@@ -132,10 +130,8 @@ async fn range(
             (from.unwrap_or_else(|| Month::of(to).first_day()), to)
         }
     };
-    if from > to {
-        let error = Rejection::new("/query/from", "out_of_range", "must not be after to");
-        return Err(Problem::fields(vec![error]));
-    }
+    // Again, with the bound that was not given.
+    query::check_range(from, to).map_err(|error| Problem::fields(vec![error]))?;
     Ok((from, to))
 }
 

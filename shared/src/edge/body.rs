@@ -3,6 +3,7 @@
 
 use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
+use finance::calendar::{Date, DateError, read_date};
 use finance::rejection::Rejection;
 use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -10,7 +11,8 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::json::{Json, JsonError};
 use super::layers::Scope;
-use super::problem::{Problem, ProblemType};
+use super::problem::{Problem, ProblemType, pointer_to};
+use crate::text::shows_nothing;
 
 /// A value that one field of a body can hold.
 pub trait FieldValue: Sized {
@@ -225,8 +227,7 @@ pub fn unknown_fields<T: JsonBody>(value: &Json, pointer: &str) -> Vec<Rejection
     let Json::Object(fields) = value else { return Vec::new() };
     let mut unknown = Vec::new();
     for (name, value) in fields {
-        let escaped = name.replace('~', "~0").replace('/', "~1");
-        let below = format!("{pointer}/{escaped}");
+        let below = pointer_to(pointer, name);
         if T::FIELDS.contains(&name.as_str()) {
             unknown.extend(T::unknown_in(name, value, &below));
         } else {
@@ -325,7 +326,9 @@ fn is_json(headers: &http::HeaderMap, merge_patch: bool) -> bool {
     let media = parts.next().unwrap_or_default().to_ascii_lowercase();
     let utf8 = parts.all(|parameter| {
         let parameter = parameter.to_ascii_lowercase();
-        !parameter.starts_with("charset=") || matches!(&parameter[8..], "utf-8" | "\"utf-8\"")
+        parameter
+            .strip_prefix("charset=")
+            .is_none_or(|charset| matches!(charset, "utf-8" | "\"utf-8\"" | "utf8" | "\"utf8\""))
     });
     utf8 && (media == "application/json" || (merge_patch && media == "application/merge-patch+json"))
 }
@@ -335,7 +338,8 @@ pub fn wrong_type(value: &Json, pointer: &str, wanted: &str) -> Rejection {
     Rejection::new(pointer, "wrong_type", format!("must be {wanted}, not {}", value.kind()))
 }
 
-/// Text of the API: trimmed, NFC, without control characters, of `MIN` to `MAX` code points.
+/// Text of the API: trimmed, NFC, without control characters, of `MIN` to `MAX` code points. One that must have any also
+/// shows something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text<const MIN: usize, const MAX: usize>(pub String);
 
@@ -343,49 +347,94 @@ pub struct Text<const MIN: usize, const MAX: usize>(pub String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notes(pub String);
 
-fn read_text(
-    value: &Json,
-    pointer: &str,
-    min: usize,
-    max: usize,
-    multiline: bool,
-) -> Result<String, Vec<Rejection>> {
-    let Json::Text(text) = value else { return Err(vec![wrong_type(value, pointer, "a string")]) };
+/// The most code points of notes.
+const NOTES_LENGTH_MAX: usize = 4000;
+
+/// Why a text is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextError {
+    ControlCharacter,
+    /// Only white space and default-ignorable code points.
+    ShowsNothing,
+    TooShort {
+        min: usize,
+    },
+    TooLong {
+        max: usize,
+    },
+}
+
+impl TextError {
+    /// The refusal of the value at `pointer`.
+    pub fn at(self, pointer: &str) -> Rejection {
+        let (code, detail) = match self {
+            Self::ControlCharacter => ("invalid_text", "must not hold control characters".to_owned()),
+            Self::ShowsNothing => ("invalid_text", "must show something".to_owned()),
+            Self::TooShort { min } => ("too_short", format!("must have at least {min} characters")),
+            Self::TooLong { max } => ("too_long", format!("must have at most {max} characters")),
+        };
+        Rejection::new(pointer, code, detail)
+    }
+}
+
+fn parse_plain(text: &str, min: usize, max: usize, multiline: bool) -> Result<String, TextError> {
     // Before trimming, which would take some of them away.
     let refused = |c: char| c.is_control() && !(multiline && matches!(c, '\t' | '\n'));
     if text.chars().any(refused) {
-        return Err(vec![Rejection::new(pointer, "invalid_text", "must not hold control characters")]);
+        return Err(TextError::ControlCharacter);
+    }
+    if min > 0 && !text.is_empty() && shows_nothing(text) {
+        return Err(TextError::ShowsNothing);
     }
     let text: String = text.trim().nfc().collect();
-    let length = text.chars().count();
-    if length < min {
-        return Err(vec![Rejection::new(
-            pointer,
-            "too_short",
-            format!("must have at least {min} characters"),
-        )]);
+    match text.chars().count() {
+        length if length < min => Err(TextError::TooShort { min }),
+        length if length > max => Err(TextError::TooLong { max }),
+        _ => Ok(text),
     }
-    if length > max {
-        return Err(vec![Rejection::new(pointer, "too_long", format!("must have at most {max} characters"))]);
+}
+
+/// Reads a string field with a text's parser.
+fn read_text<T>(
+    value: &Json,
+    pointer: &str,
+    parser: impl FnOnce(&str) -> Result<T, TextError>,
+) -> Result<T, Vec<Rejection>> {
+    let Json::Text(text) = value else { return Err(vec![wrong_type(value, pointer, "a string")]) };
+    parser(text).map_err(|error| vec![error.at(pointer)])
+}
+
+impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
+    /// # Errors
+    /// See [`TextError`].
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        parse_plain(text, MIN, MAX, false).map(Self)
     }
-    Ok(text)
 }
 
 impl<const MIN: usize, const MAX: usize> FieldValue for Text<MIN, MAX> {
     fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
-        read_text(value, pointer, MIN, MAX, false).map(Self)
+        read_text(value, pointer, Self::parse)
     }
     fn schema() -> Value {
         serde_json::json!({"type": "string", "minLength": MIN, "maxLength": MAX})
     }
 }
 
+impl Notes {
+    /// # Errors
+    /// See [`TextError`].
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        parse_plain(text, 0, NOTES_LENGTH_MAX, true).map(Self)
+    }
+}
+
 impl FieldValue for Notes {
     fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
-        read_text(value, pointer, 0, 4000, true).map(Self)
+        read_text(value, pointer, Self::parse)
     }
     fn schema() -> Value {
-        serde_json::json!({"type": "string", "maxLength": 4000})
+        serde_json::json!({"type": "string", "maxLength": NOTES_LENGTH_MAX})
     }
 }
 
@@ -473,8 +522,6 @@ macro_rules! parsed_field {
 parsed_field! {
     finance::currency::Currency, "unknown_currency", "an ISO 4217 code", {"type": "string", "pattern": "^[A-Z]{3}$"},
         finance::currency::Currency::parse;
-    finance::calendar::Date, "invalid_date", "a date YYYY-MM-DD", {"type": "string", "format": "date"},
-        finance::calendar::parse_date;
     finance::id::AccountId, "invalid_id", "an id", {"type": "string", "format": "uuid"}, finance::id::AccountId::parse;
     finance::id::CategoryId, "invalid_id", "an id", {"type": "string", "format": "uuid"},
         finance::id::CategoryId::parse;
@@ -487,6 +534,21 @@ parsed_field! {
         {"type": "string", "enum": ["income", "expense"]}, finance::category::CategoryKind::parse;
 }
 
+impl FieldValue for Date {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
+        let Json::Text(text) = value else { return Err(vec![wrong_type(value, pointer, "a string")]) };
+        read_date(text).map_err(|error| {
+            vec![match error {
+                DateError::OutOfRange => Rejection::date_out_of_range(pointer),
+                DateError::Malformed => Rejection::new(pointer, "invalid_date", "must be a date YYYY-MM-DD"),
+            }]
+        })
+    }
+    fn schema() -> Value {
+        serde_json::json!({"type": "string", "format": "date"})
+    }
+}
+
 /// A decimal amount as text. Whether its decimals fit is only known with its currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decimal(pub String);
@@ -494,13 +556,8 @@ pub struct Decimal(pub String);
 impl FieldValue for Decimal {
     fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         parse_text(value, pointer, "invalid_amount", "a decimal such as \"12.34\"", |text| {
-            let unsigned = text.strip_prefix('-').unwrap_or(text);
-            let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
-            let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            let fits = whole.len() <= 20 && fraction.len() <= 4 && (whole == "0" || !whole.starts_with('0'));
-            let zero = [whole, fraction].iter().all(|part| part.bytes().all(|byte| byte == b'0'));
-            (digits(whole) && digits(fraction) && fits && !(zero && text.starts_with('-')))
-                .then(|| Self(text.to_owned()))
+            let decimal = finance::money::DecimalText::parse(text)?;
+            (decimal.whole.len() <= 20 && decimal.fraction.len() <= 4).then(|| Self(text.to_owned()))
         })
     }
     fn schema() -> Value {
@@ -512,13 +569,26 @@ impl FieldValue for Decimal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimeZoneName(pub String);
 
+impl TimeZoneName {
+    /// Files of a zone database that are no zone of a place or an offset: `Factory` stands for "not set yet", and the
+    /// others for a machine's own setting.
+    const NO_ZONES: [&str; 3] = ["factory", "localtime", "posixrules"];
+
+    /// A zone of the IANA database, in any case, by the database's spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        let lower = text.to_ascii_lowercase();
+        let copy = lower.starts_with("posix/") || lower.starts_with("right/");
+        if copy || Self::NO_ZONES.contains(&lower.as_str()) {
+            return None;
+        }
+        let zone = jiff::tz::TimeZone::get(text).ok()?;
+        zone.iana_name().map(|name| Self(name.to_owned()))
+    }
+}
+
 impl FieldValue for TimeZoneName {
     fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
-        parse_text(value, pointer, "unknown_time_zone", "an IANA time zone", |text| {
-            jiff::tz::TimeZone::get(text)
-                .ok()
-                .and_then(|zone| zone.iana_name().map(|name| Self(name.to_owned())))
-        })
+        parse_text(value, pointer, "unknown_time_zone", "an IANA time zone", Self::parse)
     }
     fn schema() -> Value {
         serde_json::json!({"type": "string"})

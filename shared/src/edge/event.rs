@@ -38,7 +38,8 @@ fn fit(event: LambdaRequest) -> LambdaRequest {
     let path = escaped(http.raw_path.as_deref().unwrap_or_default(), PATH_MARKS);
     let query = escaped(http.raw_query_string.as_deref().unwrap_or_default(), QUERY_MARKS);
     let fits = path.len().saturating_add(query.len()) <= TARGET_LENGTH_MAX;
-    http.raw_path = Some(if path.starts_with('/') && fits { path } else { "/".to_owned() });
+    let routable = path.starts_with('/') && fits && !has_dot_segment(&path);
+    http.raw_path = Some(if routable { path } else { "/".to_owned() });
     http.raw_query_string = Some(query).filter(|_| fits);
     if http.is_base64_encoded && http.body.as_deref().is_some_and(|body| STANDARD.decode(body).is_err()) {
         http.is_base64_encoded = false;
@@ -60,6 +61,13 @@ fn unread(text: &str) -> Option<LambdaRequest> {
         "requestContext": {"http": {"method": "GET", "path": "/", "sourceIp": client}},
     });
     serde_json::from_str(&bare.to_string()).ok()
+}
+
+/// Whether a segment of an escaped path is `.` or `..`, with an escaped slash or backslash counted as a separator. The
+/// library that builds the request resolves such segments and so turns one route's path into another's.
+fn has_dot_segment(path: &str) -> bool {
+    let path = path.to_ascii_lowercase().replace("%2f", "/").replace("%5c", "/").replace("%2e", ".");
+    path.split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
 /// Escapes what is neither a letter, a digit nor one of `marks`. What is escaped already stays as it is.
@@ -133,6 +141,27 @@ mod tests {
             assert!(target(path, "").0.starts_with('/'), "{path:?}");
         }
         assert_eq!(target(&format!("/{}", "é".repeat(40_000)), "q=1"), ("/".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn a_path_with_dot_segments_is_no_path_and_dots_in_a_name_are_its_own() {
+        for path in [
+            "/api/v1/auth/x/../login",
+            "/api/v1/auth/%2E%2e/login",
+            "/api/v1/.%2e/login",
+            "/.",
+            "/..",
+            "/a/./b",
+            "/a/%2e/b",
+            "/a%2f..%2fb",
+            "/a%5C..%5Cb",
+            "/a\\..\\b",
+        ] {
+            assert_eq!(target(path, "q=1"), ("/".to_owned(), "q=1".to_owned()), "{path}");
+        }
+        for path in ["/a..b", "/...", "/a.", "/.a", "/a/..b", "/%252e%252e/a"] {
+            assert_eq!(target(path, "q=../x").0, path);
+        }
     }
 
     #[test]

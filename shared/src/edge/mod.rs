@@ -7,6 +7,7 @@ pub mod amount;
 pub mod body;
 pub mod cursor;
 pub mod event;
+pub mod idempotency;
 pub mod json;
 pub mod layers;
 pub mod path;

@@ -49,7 +49,8 @@ problem_types! {
     BodyTooLarge = "body_too_large", 413, "The body is larger than this route takes";
     UnsupportedMediaType = "unsupported_media_type", 415, "The body is not plain application/json";
     InvalidFields = "invalid_fields", 422, "Some values are not valid";
-    InvalidText = "invalid_text", 422, "Some text holds control characters";
+    InvalidText = "invalid_text", 422, "Some text holds control characters, or shows nothing";
+    DateOutOfRange = "date_out_of_range", 422, "A date is before 1900 or after 2199";
     PasswordTooCommon = "password_too_common", 422, "The password is among those that are tried first";
     CurrencyMismatch = "currency_mismatch", 422, "The currency is not the account's";
     CategoryKindMismatch = "category_kind", 422, "The category is of the other kind";
@@ -60,6 +61,21 @@ problem_types! {
     Internal = "internal", 500, "Something went wrong on our side";
     Unavailable = "service_unavailable", 503, "A service that this request needs does not answer";
     DeadlineExceeded = "deadline_exceeded", 504, "The request took too long";
+}
+
+/// The most errors that a problem document lists. `errorsOmitted` counts the others, so that no request, however many bad
+/// fields it has, makes an answer larger than itself.
+pub const ERRORS_MAX: usize = 50;
+/// The longest name, in bytes, that becomes part of a pointer. No field or parameter of the API has one as long.
+const POINTER_NAME_BYTES_MAX: usize = 64;
+
+/// The JSON pointer (RFC 6901) to the member `name` of what `parent` points at, where a client chose the name. A name too
+/// long to be one of ours is left out: the pointer is then the parent's.
+pub fn pointer_to(parent: &str, name: &str) -> String {
+    if name.len() > POINTER_NAME_BYTES_MAX {
+        return parent.to_owned();
+    }
+    format!("{parent}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 /// A refusal on its way out. The cause stays inside.
@@ -142,11 +158,12 @@ impl Problem {
         })
     }
 
-    /// The document of RFC 9457, with `instance` the request's id.
+    /// The document of RFC 9457, with `instance` the request's id and at most [`ERRORS_MAX`] errors.
     pub(crate) fn document(&self, request_id: &str) -> Vec<u8> {
         let errors: Vec<_> = self
             .errors
             .iter()
+            .take(ERRORS_MAX)
             .map(|error| json!({"pointer": error.pointer, "code": error.code, "detail": error.detail}))
             .collect();
         let mut document = json!({
@@ -157,8 +174,12 @@ impl Problem {
             "instance": request_id,
             "code": self.kind.code(),
         });
+        let omitted = self.errors.len().saturating_sub(errors.len());
         if !errors.is_empty() {
             document["errors"] = errors.into();
+        }
+        if omitted > 0 {
+            document["errorsOmitted"] = omitted.into();
         }
         document.to_string().into_bytes()
     }
@@ -240,6 +261,14 @@ mod tests {
         assert_eq!(kind(&["currency_mismatch", "required"]), ProblemType::InvalidFields);
         assert_eq!(kind(&["required"]), ProblemType::InvalidFields);
         assert_eq!(kind(&[]), ProblemType::InvalidFields);
+    }
+
+    #[test]
+    fn a_pointer_is_escaped_and_leaves_a_long_name_out() {
+        assert_eq!(pointer_to("/query", "a~b/c"), "/query/a~0b~1c");
+        assert_eq!(pointer_to("", ""), "/");
+        assert_eq!(pointer_to("/a", &"x".repeat(64)), format!("/a/{}", "x".repeat(64)));
+        assert_eq!(pointer_to("/a", &"x".repeat(65)), "/a");
     }
 
     #[test]

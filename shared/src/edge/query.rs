@@ -1,14 +1,15 @@
 //! The query string, read raw: API Gateway joins repeated parameters with commas, so the parsed map cannot be trusted.
 //! Must never let an unknown or a repeated parameter pass.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use finance::calendar::{Date, DateError, read_date};
+use finance::rejection::Rejection;
 use http::request::Parts;
 
-use finance::rejection::Rejection;
-
-use super::problem::{Problem, ProblemType};
+use super::problem::{Problem, ProblemType, pointer_to};
 
 /// The most items that one page holds, and the default.
 pub const PAGE_SIZE_MAX: i64 = 200;
@@ -24,6 +25,12 @@ impl Query {
     pub fn parse(raw: &str, known: &[&str]) -> Result<Self, Problem> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         let mut errors = Vec::new();
+        let mut refused = BTreeSet::new();
+        let mut refuse = |name: &str, code, detail| {
+            if refused.insert((name.to_owned(), code)) {
+                errors.push(Rejection::new(pointer_to("/query", name), code, detail));
+            }
+        };
         for part in raw.split('&').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let (Some(name), Some(value)) = (decode(name), decode(value)) else {
@@ -31,18 +38,17 @@ impl Query {
                     Problem::new(ProblemType::InvalidQuery).detail("the query is not percent-encoded UTF-8")
                 );
             };
-            let pointer = format!("/query/{name}");
             if !known.contains(&name.as_str()) {
-                errors.push(Rejection::new(pointer, "unknown_parameter", "is not a parameter of this route"));
+                refuse(&name, "unknown_parameter", "is not a parameter of this route");
             } else if pairs.iter().any(|(seen, _)| *seen == name) {
-                errors.push(Rejection::new(pointer, "repeated_parameter", "is given more than once"));
+                refuse(&name, "repeated_parameter", "is given more than once");
+            } else {
+                pairs.push((name, value));
             }
-            pairs.push((name, value));
         }
         if errors.is_empty() {
             return Ok(Self(Arc::new(pairs)));
         }
-        errors.dedup();
         Err(Problem { errors, ..Problem::new(ProblemType::InvalidQuery) })
     }
 
@@ -61,30 +67,68 @@ impl Query {
         let value = self.get(name)?;
         let parsed = parser(value);
         if parsed.is_none() {
-            errors.push(Rejection::new(
-                format!("/query/{name}"),
-                "invalid_parameter",
-                format!("must be {wanted}"),
-            ));
+            errors.push(bad(name, wanted));
         }
         parsed
+    }
+
+    /// A civil date; a bad one adds an error (`date_out_of_range` where only its year is wrong) and counts as absent.
+    pub fn date(&self, errors: &mut Vec<Rejection>, name: &str) -> Option<Date> {
+        match read_date(self.get(name)?) {
+            Ok(date) => return Some(date),
+            Err(DateError::OutOfRange) => errors.push(Rejection::date_out_of_range(format!("/query/{name}"))),
+            Err(DateError::Malformed) => errors.push(bad(name, "a date YYYY-MM-DD")),
+        }
+        None
+    }
+
+    /// `from` and `to`, each a date; a `from` after its `to` adds an error.
+    pub fn date_range(&self, errors: &mut Vec<Rejection>) -> (Option<Date>, Option<Date>) {
+        let (from, to) = (self.date(errors, "from"), self.date(errors, "to"));
+        if let (Some(first), Some(last)) = (from, to) {
+            errors.extend(check_range(first, last).err());
+        }
+        (from, to)
     }
 
     /// `limit`, from 1 to [`PAGE_SIZE_MAX`].
     pub fn page_size(&self, errors: &mut Vec<Rejection>) -> i64 {
         self.parsed(errors, "limit", "from 1 to 200", |text| {
-            text.parse().ok().filter(|size| (1..=PAGE_SIZE_MAX).contains(size))
+            whole_number(text).filter(|size| (1..=PAGE_SIZE_MAX).contains(size))
         })
         .unwrap_or(PAGE_SIZE_DEFAULT)
     }
 
-    /// What a cursor is bound to: every parameter but the paging ones, in order of name.
+    /// What a cursor is bound to: every parameter but the paging ones, in order of name. The length before each name and
+    /// value keeps two sets of filters from being the same text.
     pub fn filters(&self) -> String {
         let mut pairs: Vec<_> =
             self.0.iter().filter(|(name, _)| name != "cursor" && name != "limit").collect();
         pairs.sort();
-        pairs.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+        let bound = |text: &str| format!("{}:{text}", text.len());
+        pairs.iter().map(|(name, value)| bound(name) + &bound(value)).collect()
     }
+}
+
+/// The error of a parameter that is not what it must be.
+fn bad(name: &str, wanted: &str) -> Rejection {
+    Rejection::new(format!("/query/{name}"), "invalid_parameter", format!("must be {wanted}"))
+}
+
+/// A number of decimal digits alone, in its one spelling: no sign, no leading zero.
+pub fn whole_number(text: &str) -> Option<i64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let leading_zero = text.len() > 1 && text.starts_with('0');
+    (digits && !leading_zero).then(|| text.parse().ok())?
+}
+
+/// # Errors
+/// `out_of_range` at `from` where it is after `to`.
+pub fn check_range(from: Date, to: Date) -> Result<(), Rejection> {
+    if from > to {
+        return Err(Rejection::new("/query/from", "out_of_range", "must not be after to"));
+    }
+    Ok(())
 }
 
 /// 422 with every bad parameter, or nothing.
@@ -135,6 +179,25 @@ mod tests {
                 ("/query/a[$ne]", "unknown_parameter")
             ]
         );
+    }
+
+    #[test]
+    fn two_sets_of_filters_are_never_one_text() {
+        let known = ["q", "type", "tag", "limit", "cursor"];
+        let filters = |raw: &str| Query::parse(raw, &known).unwrap().filters();
+        assert_ne!(filters("q=alpha%0Atype%3Dexpense"), filters("q=alpha&type=expense"));
+        assert_ne!(filters("q=a3:tag1:b"), filters("q=a&tag=b"));
+        assert_ne!(filters("q="), filters(""));
+        assert_eq!(filters("type=x&q=a&limit=5&cursor=y"), filters("q=%61&type=x"));
+    }
+
+    #[test]
+    fn a_whole_number_has_one_spelling() {
+        assert_eq!(whole_number("0"), Some(0));
+        assert_eq!(whole_number("200"), Some(200));
+        for text in ["", "+5", "-5", "007", "00", " 5", "5 ", "1e1", "0x5", "٥", "99999999999999999999"] {
+            assert_eq!(whole_number(text), None, "{text:?}");
+        }
     }
 
     #[test]

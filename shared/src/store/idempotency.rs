@@ -16,8 +16,9 @@ use mongodb::options::ReturnDocument;
 
 use super::{StoreError, Tx, TxError, WriteError, millis, uuid_of};
 use crate::crypto;
+use crate::edge::idempotency::parse_key;
 use crate::edge::respond::Answer;
-use crate::edge::{Principal, Problem, ProblemType};
+use crate::edge::{Principal, Problem};
 
 pub(super) const COLLECTION: &str = "idempotency";
 const KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
@@ -35,22 +36,15 @@ impl Claim {
     /// Reads the key of a request to `operation` (its method, path and query).
     ///
     /// # Errors
-    /// 400 for a key that is not 1 to 255 visible characters, or is given twice.
+    /// See [`parse_key`].
     pub fn from_headers(
         headers: &HeaderMap,
         principal: &Principal,
         operation: &str,
         body: &[u8],
     ) -> Result<Option<Self>, Problem> {
-        let mut values = headers.get_all("idempotency-key").iter();
-        let Some(value) = values.next() else { return Ok(None) };
-        let key = value.to_str().ok().map(str::trim).map(unquote);
-        let valid = key.filter(|key| (1..=255).contains(&key.len()) && values.next().is_none());
-        let Some(key) = valid else {
-            return Err(Problem::new(ProblemType::InvalidHeader)
-                .detail("Idempotency-Key must be given once, with 1 to 255 visible characters"));
-        };
-        Ok(Some(Self::new(principal.user, operation, key, body)))
+        let Some(key) = parse_key(headers)? else { return Ok(None) };
+        Ok(Some(Self::new(principal.user, operation, &key, body)))
     }
 
     fn new(user: UserId, operation: &str, key: &str, body: &[u8]) -> Self {
@@ -60,11 +54,6 @@ impl Claim {
             fingerprint: crypto::sha256(&[&canonical(body)]),
         }
     }
-}
-
-/// A quoted string (RFC 9651) and the same text bare are one key.
-fn unquote(text: &str) -> &str {
-    text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text)
 }
 
 /// The body with its objects' keys sorted and its white space gone, so that the same request is the same bytes.
@@ -172,11 +161,5 @@ mod tests {
         assert_ne!(claim("k", "{}").id, claim("l", "{}").id);
         let other = UserId::new(uuid::Uuid::from_u128(2));
         assert_ne!(claim("k", "{}").id, Claim::new(other, "POST /transactions", "k", b"{}").id);
-    }
-
-    #[test]
-    fn a_quoted_key_is_the_bare_one() {
-        assert_eq!(unquote("\"abc\""), "abc");
-        assert_eq!(unquote("abc"), "abc");
     }
 }
