@@ -2,28 +2,14 @@
 //!
 //! Owns the kinds and the list that a new user starts with. Never decides who may see a category.
 
-/// Which side of the ledger a category is of. An income-typed transaction in an [`CategoryKind::Expense`] category is a
-/// refund.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CategoryKind {
-    /// Money that comes in.
-    Income,
-    /// Money that goes out.
-    Expense,
-}
-
-impl CategoryKind {
-    /// The name on the wire and in the store.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            CategoryKind::Income => "income",
-            CategoryKind::Expense => "expense",
-        }
-    }
-
-    /// Reads [`CategoryKind::as_str`].
-    pub fn parse(text: &str) -> Option<CategoryKind> {
-        [CategoryKind::Income, CategoryKind::Expense].into_iter().find(|kind| kind.as_str() == text)
+crate::words! {
+    /// Which side of the ledger a category is of. An income-typed transaction in an [`CategoryKind::Expense`] category is a
+    /// refund.
+    pub enum CategoryKind {
+        /// Money that comes in.
+        Income = "income",
+        /// Money that goes out.
+        Expense = "expense",
     }
 }
 
@@ -83,14 +69,6 @@ pub const DEFAULT_CATEGORIES: [DefaultCategory; 16] = [
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
-
-    #[test]
-    fn kinds_read_back() {
-        for kind in [CategoryKind::Income, CategoryKind::Expense] {
-            assert_eq!(CategoryKind::parse(kind.as_str()), Some(kind));
-        }
-        assert_eq!(CategoryKind::parse("Income"), None);
-    }
 
     #[test]
     fn the_defaults_are_distinct_and_seven_are_essential() {

@@ -21,6 +21,7 @@
     )
 )]
 
+pub mod account;
 pub mod calendar;
 pub mod category;
 pub mod currency;
@@ -32,3 +33,4 @@ pub mod rejection;
 pub mod score;
 pub mod summary;
 pub mod transaction;
+pub mod words;

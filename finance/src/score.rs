@@ -15,6 +15,7 @@ use crate::curve::floor_div;
 use crate::id::CategoryId;
 use crate::money::Money;
 
+pub use components::Absence;
 pub use method::{ComponentMethod, Method, PillarMethod, method};
 
 use components::{Facts, Flows, MonthFlow};
@@ -78,138 +79,100 @@ pub struct Window {
     pub months: i64,
 }
 
-/// A score's letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Grade {
-    /// 80 and above.
-    A,
-    /// 65 and above.
-    B,
-    /// 50 and above.
-    C,
-    /// 35 and above.
-    D,
-    /// Below.
-    E,
+crate::words! {
+    /// A score's letter, best first.
+    pub enum Grade {
+        /// 80 and above.
+        A = "A",
+        /// 65 and above.
+        B = "B",
+        /// 50 and above.
+        C = "C",
+        /// 35 and above.
+        D = "D",
+        /// Below.
+        E = "E",
+    }
 }
 
 impl Grade {
-    /// Every grade with its least score, best first.
-    pub const ALL: [(Grade, u8); 5] =
-        [(Grade::A, 80), (Grade::B, 65), (Grade::C, 50), (Grade::D, 35), (Grade::E, 0)];
+    /// The least score, in whole points, that earns it.
+    pub const fn min_score(self) -> u8 {
+        match self {
+            Grade::A => 80,
+            Grade::B => 65,
+            Grade::C => 50,
+            Grade::D => 35,
+            Grade::E => 0,
+        }
+    }
 
     /// The grade of a score.
     pub fn of(score: u8) -> Grade {
-        Grade::ALL.into_iter().find(|(_, least)| score >= *least).map_or(Grade::E, |(grade, _)| grade)
-    }
-
-    /// The letter.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Grade::A => "A",
-            Grade::B => "B",
-            Grade::C => "C",
-            Grade::D => "D",
-            Grade::E => "E",
-        }
+        Grade::ALL.iter().copied().find(|grade| score >= grade.min_score()).unwrap_or(Grade::E)
     }
 }
 
-/// How much of the method the data covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Confidence {
-    /// From 7,500 basis points.
-    High,
-    /// From 5,000 basis points.
-    Medium,
-    /// Less.
-    Low,
+crate::words! {
+    /// How much of the method the data covers, best first.
+    pub enum Confidence {
+        /// From 7,500 basis points.
+        High = "high",
+        /// From 5,000 basis points.
+        Medium = "medium",
+        /// Less.
+        Low = "low",
+    }
 }
 
 impl Confidence {
-    /// Every step with its least coverage, best first.
-    pub const ALL: [(Confidence, i64); 3] =
-        [(Confidence::High, 7_500), (Confidence::Medium, 5_000), (Confidence::Low, 0)];
+    /// The least coverage, in basis points, that earns it.
+    pub const fn min_coverage_bps(self) -> i64 {
+        match self {
+            Confidence::High => 7_500,
+            Confidence::Medium => 5_000,
+            Confidence::Low => 0,
+        }
+    }
 
     /// The confidence of a coverage in basis points.
     pub fn of(coverage_bps: i64) -> Confidence {
-        let found = Confidence::ALL.into_iter().find(|(_, least)| coverage_bps >= *least);
-        found.map_or(Confidence::Low, |(confidence, _)| confidence)
-    }
-
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Confidence::High => "high",
-            Confidence::Medium => "medium",
-            Confidence::Low => "low",
-        }
+        let found = Confidence::ALL.iter().copied().find(|step| coverage_bps >= step.min_coverage_bps());
+        found.unwrap_or(Confidence::Low)
     }
 }
 
-/// Why there is no score. The first that holds is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
-    /// The first transaction is less than 90 days old, or there is none.
-    ShortHistory,
-    /// Nothing came in.
-    NoIncome,
-    /// Less than 3,000 basis points are covered.
-    LowCoverage,
-}
-
-impl Reason {
-    /// Every reason, in the order in which they are judged.
-    pub const ALL: [Reason; 3] = [Reason::ShortHistory, Reason::NoIncome, Reason::LowCoverage];
-
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Reason::ShortHistory => "short_history",
-            Reason::NoIncome => "no_income",
-            Reason::LowCoverage => "low_coverage",
-        }
+crate::words! {
+    /// Why there is no score, in the order in which they are checked: the first that holds is given.
+    pub enum Reason {
+        /// The first transaction is less than 90 days old, or there is none.
+        ShortHistory = "short_history",
+        /// Nothing came in.
+        NoIncome = "no_income",
+        /// Less than 3,000 basis points are covered.
+        LowCoverage = "low_coverage",
     }
 }
 
-/// What a component's value is counted in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// Hundredths of a per cent.
-    Bps,
-    /// Hundredths of a month.
-    MonthsX100,
-}
-
-impl Unit {
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Unit::Bps => "bps",
-            Unit::MonthsX100 => "months_x100",
-        }
+crate::words! {
+    /// What a component's value is counted in.
+    pub enum Unit {
+        /// Hundredths of a per cent.
+        Bps = "bps",
+        /// Hundredths of a month.
+        MonthsX100 = "months_x100",
     }
 }
 
-/// Where a component's data comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Basis {
-    /// From the ledger.
-    Observed,
-    /// From what the user declared.
-    Declared,
-    /// From both.
-    Mixed,
-}
-
-impl Basis {
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Basis::Observed => "observed",
-            Basis::Declared => "declared",
-            Basis::Mixed => "mixed",
-        }
+crate::words! {
+    /// Where a component's data comes from.
+    pub enum Basis {
+        /// From the ledger.
+        Observed = "observed",
+        /// From what the user declared.
+        Declared = "declared",
+        /// From both.
+        Mixed = "mixed",
     }
 }
 
@@ -241,9 +204,8 @@ pub struct Component {
     pub inputs: Vec<(&'static str, InputValue)>,
     /// Where the cut points come from.
     pub source: &'static str,
-    /// Why it is missing: `empty_window`, `short_window`, `no_income`, `no_essentials`, `out_of_range` or
-    /// `not_available`.
-    pub reason: Option<&'static str>,
+    /// Why it is missing.
+    pub reason: Option<Absence>,
 }
 
 /// A side of financial health: the mean of its components.
@@ -336,49 +298,21 @@ impl Score {
     }
 }
 
-/// What [`simulate`] can change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ChangeKind {
-    /// Income of every month.
-    MonthlyIncome,
-    /// Spending of every month.
-    MonthlySpending,
-    /// Essential spending of every month, and with it all spending.
-    MonthlyEssential,
-    /// Liquid savings, now and on all days looked at.
-    LiquidSavings,
-    /// The monthly payments on debts.
-    DebtPayment,
-    /// What is owed on cards.
-    CardBalance,
-}
-
-impl ChangeKind {
-    /// Every kind.
-    pub const ALL: [ChangeKind; 6] = [
-        ChangeKind::MonthlyIncome,
-        ChangeKind::MonthlySpending,
-        ChangeKind::MonthlyEssential,
-        ChangeKind::LiquidSavings,
-        ChangeKind::DebtPayment,
-        ChangeKind::CardBalance,
-    ];
-
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            ChangeKind::MonthlyIncome => "monthlyIncome",
-            ChangeKind::MonthlySpending => "monthlySpending",
-            ChangeKind::MonthlyEssential => "monthlyEssential",
-            ChangeKind::LiquidSavings => "liquidSavings",
-            ChangeKind::DebtPayment => "debtPayment",
-            ChangeKind::CardBalance => "cardBalance",
-        }
-    }
-
-    /// Reads [`ChangeKind::as_str`].
-    pub fn parse(text: &str) -> Option<ChangeKind> {
-        ChangeKind::ALL.into_iter().find(|kind| kind.as_str() == text)
+crate::words! {
+    /// What [`simulate`] can change.
+    pub enum ChangeKind {
+        /// Income of every month.
+        MonthlyIncome = "monthlyIncome",
+        /// Spending of every month.
+        MonthlySpending = "monthlySpending",
+        /// Essential spending of every month, and with it all spending.
+        MonthlyEssential = "monthlyEssential",
+        /// Liquid savings, now and on all days looked at.
+        LiquidSavings = "liquidSavings",
+        /// The monthly payments on debts.
+        DebtPayment = "debtPayment",
+        /// What is owed on cards.
+        CardBalance = "cardBalance",
     }
 }
 

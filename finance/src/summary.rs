@@ -10,6 +10,22 @@ use crate::currency::Currency;
 use crate::ledger::Overflow;
 use crate::transaction::TransactionType;
 
+crate::words! {
+    /// What a summary's groups are.
+    pub enum GroupBy {
+        /// Calendar months.
+        Month = "month",
+        /// Categories; a split counts in each of its own.
+        Category = "category",
+        /// Accounts.
+        Account = "account",
+        /// Merchants.
+        Merchant = "merchant",
+        /// Tags; a transaction counts under each of its own.
+        Tag = "tag",
+    }
+}
+
 /// An amount to be folded in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SummaryRow {

@@ -5,14 +5,16 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
+use finance::account::AccountKind;
 use finance::category::CategoryKind;
 use finance::score::{Confidence, Grade, Reason};
+use finance::summary::GroupBy;
 use finance::transaction::{TransactionStatus, TransactionType};
+use finance::words::Word;
 use serde_json::{Map, Value, json};
 use shared::edge::body::{FieldValue, JsonBody, object_schema};
 use shared::edge::query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use shared::edge::{Access, LimitClass, ProblemType, RouteInfo};
-use shared::store::accounts::AccountType;
 use utoipa::ToSchema;
 
 /// Every function's name and routes.
@@ -314,34 +316,27 @@ fn parameter(name: &str) -> Option<Value> {
         "tag" => json!({"type": "string", "minLength": 1, "maxLength": 50}),
         "minAmount" | "maxAmount" => json!({"type": "string", "pattern": "^[0-9]+(\\.[0-9]{1,4})?$"}),
         "q" => json!({"type": "string"}),
-        "groupBy" => json!({"type": "string", "enum": GROUPS, "default": "month"}),
+        "groupBy" => json!({"type": "string", "enum": GroupBy::NAMES, "default": "month"}),
         _ => return None,
     })
 }
 
-const GROUPS: &[&str] = &["month", "category", "account", "merchant", "tag"];
-
 /// The closed sets of words that views hold as text.
-fn closed_sets() -> Vec<(&'static str, &'static str, Value)> {
-    let words = |schema: Value| schema["enum"].clone();
-    let accounts: Vec<&str> = AccountType::ALL.iter().map(|(_, name)| *name).collect();
-    let grades: Vec<&str> = Grade::ALL.iter().map(|(grade, _)| grade.as_str()).collect();
-    let confidence: Vec<&str> = Confidence::ALL.iter().map(|(confidence, _)| confidence.as_str()).collect();
-    let reasons: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+fn closed_sets() -> Vec<(&'static str, &'static str, &'static [&'static str])> {
     vec![
-        ("HealthView", "status", json!(["healthy", "unhealthy"])),
-        ("ServicesView", "mongodb", json!(["connected", "disconnected"])),
-        ("ServicesView", "redis", json!(["connected", "disconnected"])),
-        ("TokensView", "tokenType", json!(["Bearer"])),
-        ("AccountView", "type", json!(accounts)),
-        ("CategoryView", "kind", words(CategoryKind::schema())),
-        ("TransactionView", "type", words(TransactionType::schema())),
-        ("TransactionView", "status", words(TransactionStatus::schema())),
-        ("SummaryView", "groupBy", json!(GROUPS)),
-        ("ScoreView", "grade", json!(grades)),
-        ("ScoreView", "confidence", json!(confidence)),
-        ("ScoreView", "reason", json!(reasons)),
-        ("ActionView", "per", json!(["month", "once"])),
+        ("HealthView", "status", &["healthy", "unhealthy"]),
+        ("ServicesView", "mongodb", &["connected", "disconnected"]),
+        ("ServicesView", "redis", &["connected", "disconnected"]),
+        ("TokensView", "tokenType", &["Bearer"]),
+        ("AccountView", "type", AccountKind::NAMES),
+        ("CategoryView", "kind", CategoryKind::NAMES),
+        ("TransactionView", "type", TransactionType::NAMES),
+        ("TransactionView", "status", TransactionStatus::NAMES),
+        ("SummaryView", "groupBy", GroupBy::NAMES),
+        ("ScoreView", "grade", Grade::NAMES),
+        ("ScoreView", "confidence", Confidence::NAMES),
+        ("ScoreView", "reason", Reason::NAMES),
+        ("ActionView", "per", &["month", "once"]),
     ]
 }
 
@@ -430,7 +425,7 @@ pub fn document() -> Result<Value> {
         let schema = schema
             .filter(|schema| is_text(schema))
             .with_context(|| format!("{owner} has no text {member}"))?;
-        let mut words = words.as_array().cloned().unwrap_or_default();
+        let mut words: Vec<Value> = words.iter().map(|word| json!(word)).collect();
         if schema["type"] != "string" {
             words.push(Value::Null);
         }

@@ -102,44 +102,25 @@ pub(super) fn pillar_points(components: &[Component]) -> Option<i64> {
     mean(components.iter().filter_map(|component| component.points))
 }
 
-/// Why a component is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Absence {
-    /// There is no full month yet.
-    EmptyWindow,
-    /// There are too few months.
-    ShortWindow,
-    /// Nothing came in.
-    NoIncome,
-    /// Nothing essential was spent: more likely unlabelled than true.
-    NoEssentials,
-    /// A sum is too large to be said exactly.
-    OutOfRange,
-    /// Not built yet.
-    NotAvailable,
+crate::words! {
+    /// Why a component is missing.
+    pub enum Absence {
+        /// There is no full month yet.
+        EmptyWindow = "empty_window",
+        /// There are too few months.
+        ShortWindow = "short_window",
+        /// Nothing came in.
+        NoIncome = "no_income",
+        /// Nothing essential was spent: more likely unlabelled than true.
+        NoEssentials = "no_essentials",
+        /// A sum is too large to be said exactly.
+        OutOfRange = "out_of_range",
+        /// Not built yet.
+        NotAvailable = "not_available",
+    }
 }
 
 impl Absence {
-    pub(super) const ALL: [Absence; 6] = [
-        Absence::EmptyWindow,
-        Absence::ShortWindow,
-        Absence::NoIncome,
-        Absence::NoEssentials,
-        Absence::OutOfRange,
-        Absence::NotAvailable,
-    ];
-
-    pub(super) const fn code(self) -> &'static str {
-        match self {
-            Absence::EmptyWindow => "empty_window",
-            Absence::ShortWindow => "short_window",
-            Absence::NoIncome => "no_income",
-            Absence::NoEssentials => "no_essentials",
-            Absence::OutOfRange => "out_of_range",
-            Absence::NotAvailable => "not_available",
-        }
-    }
-
     /// What the user can add, by which call. Nothing helps against the last two.
     const fn remedy(self) -> Option<(&'static str, &'static str)> {
         match self {
@@ -210,7 +191,7 @@ impl Definition {
             basis: self.basis,
             inputs,
             source: self.source,
-            reason: value.err().map(Absence::code),
+            reason: value.err(),
         }
     }
 }

@@ -3,8 +3,8 @@
 //! Owns the texts around the table; the table itself is the one that scores are computed from, so that the description
 //! cannot drift from the computation.
 
-use crate::score::components::{Absence, Definition, PILLARS};
-use crate::score::{ACTIONS_MAX, Basis, COVERAGE_MIN_BPS, Confidence, Grade, METHOD, Reason, Unit};
+use crate::score::components::{Definition, PILLARS};
+use crate::score::{ACTIONS_MAX, Absence, Basis, COVERAGE_MIN_BPS, Confidence, Grade, METHOD, Reason, Unit};
 
 /// A component, described.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,14 +55,14 @@ pub struct Method {
     pub coverage: &'static str,
     /// The least coverage of a score, in basis points.
     pub coverage_min_bps: i64,
-    /// Words for coverage and the least each needs, in basis points.
-    pub confidence: [(Confidence, i64); 3],
-    /// Letters and the least score each needs.
-    pub grades: [(Grade, u8); 5],
-    /// Why there may be no score, in the order judged.
-    pub reasons: [Reason; 3],
+    /// Words for coverage, best first; each knows the least that it needs.
+    pub confidence: &'static [Confidence],
+    /// Letters, best first; each knows the least score that it needs.
+    pub grades: &'static [Grade],
+    /// Why there may be no score, in the order in which they are checked.
+    pub reasons: &'static [Reason],
     /// Why a component may be missing.
-    pub component_reasons: Vec<&'static str>,
+    pub component_reasons: &'static [Absence],
     /// How actions are found.
     pub actions: &'static str,
     /// Most actions in an answer.
@@ -142,7 +142,7 @@ pub fn method() -> Method {
         confidence: Confidence::ALL,
         grades: Grade::ALL,
         reasons: Reason::ALL,
-        component_reasons: Absence::ALL.map(Absence::code).to_vec(),
+        component_reasons: Absence::ALL,
         actions: ACTIONS,
         actions_max: ACTIONS_MAX,
         pillars: pillars.collect(),

@@ -53,7 +53,7 @@ fn component<'a>(score: &'a Score, name: &str) -> &'a Component {
 
 fn reading(score: &Score, name: &str) -> (Option<i64>, Option<i64>, Option<&'static str>) {
     let component = component(score, name);
-    (component.value, component.points, component.reason)
+    (component.value, component.points, component.reason.map(Absence::as_str))
 }
 
 fn curve(name: &str) -> Curve {
@@ -468,11 +468,6 @@ fn changes_move_every_month_but_none_below_zero() {
     assert_eq!(reading(&raised, "essentials_load").0, Some(4583));
     let idle = simulated(&[change(ChangeKind::MonthlyIncome, i64::MIN)]);
     assert_eq!(idle.reason, Some(Reason::NoIncome));
-
-    for kind in ChangeKind::ALL {
-        assert_eq!(ChangeKind::parse(kind.as_str()), Some(kind));
-    }
-    assert_eq!(ChangeKind::parse("monthlyincome"), None);
 }
 
 #[test]
@@ -562,7 +557,7 @@ proptest! {
     #[test]
     fn no_rows_however_wild_overflow(input in wild_input(), amount in any::<i64>()) {
         check_answer(&score(&input))?;
-        for kind in ChangeKind::ALL {
+        for kind in ChangeKind::ALL.iter().copied() {
             check_answer(&simulate(&input, &[Change { kind, amount_minor: amount }, Change { kind, amount_minor: amount }]))?;
         }
     }
@@ -635,7 +630,7 @@ proptest! {
 
     #[test]
     fn a_simulation_of_nothing_is_the_score(input in any_input()) {
-        for kind in ChangeKind::ALL {
+        for kind in ChangeKind::ALL.iter().copied() {
             prop_assert_eq!(simulate(&input, &[Change { kind, amount_minor: 0 }]), score(&input));
         }
     }

@@ -1,28 +1,13 @@
 //! The bodies of `/accounts`, and the amounts in them.
 
+use finance::account::AccountKind;
 use finance::calendar::Date;
 use finance::currency::Currency;
 use shared::edge::Rejection;
 use shared::edge::amount::{Amount, AmountSign};
-use shared::edge::body::{FieldValue, Text, Value, parse_text};
+use shared::edge::body::{FieldValue, Text, Value};
 use shared::edge::json::Json;
 use shared::json_body;
-use shared::store::accounts::AccountType;
-
-/// An account type, by its name on the wire.
-#[derive(Clone, Copy, Debug)]
-pub struct TypeName(pub AccountType);
-
-impl FieldValue for TypeName {
-    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
-        let wanted = "checking, savings, cash, credit_card, loan, investment or other";
-        parse_text(value, pointer, "invalid_value", wanted, |text| AccountType::parse(text).map(Self))
-    }
-    fn schema() -> Value {
-        let names: Vec<&str> = AccountType::ALL.iter().map(|(_, name)| *name).collect();
-        serde_json::json!({"type": "string", "enum": names})
-    }
-}
 
 /// A yearly rate in basis points, 0 to 100,000 (1,000 %).
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +33,7 @@ json_body! {
     /// `POST /accounts`.
     pub struct CreateAccountBody {
         required name: Name as "name",
-        required kind: TypeName as "type",
+        required kind: AccountKind as "type",
         optional currency: Currency as "currency",
         optional opening_balance: Amount as "openingBalance",
         optional opening_date: Date as "openingDate",
@@ -63,7 +48,7 @@ json_body! {
     /// `PATCH /accounts/{id}`. The currency of an account cannot change.
     pub struct UpdateAccountBody {
         patch name: Name as "name",
-        patch kind: TypeName as "type",
+        patch kind: AccountKind as "type",
         patch opening_balance: Amount as "openingBalance",
         patch opening_date: Date as "openingDate",
         patch credit_limit: Amount as "creditLimit",

@@ -112,7 +112,7 @@ fn new_account(
     Ok(Account {
         id: AccountId::new(ids::new_id(&app.clock)),
         name: body.name.0,
-        kind: body.kind.0,
+        kind: body.kind,
         currency,
         opening_minor: opening,
         opening_date: body.opening_date.unwrap_or_else(|| app.clock.today(time_zone)),
@@ -203,7 +203,7 @@ impl Change {
                 account.minimum_payment_minor,
             ),
             name: self.body.name.set().map_or(account.name, |name| name.0),
-            kind: self.body.kind.set().map_or(account.kind, |kind| kind.0),
+            kind: self.body.kind.set().unwrap_or(account.kind),
             opening_date: self.body.opening_date.set().unwrap_or(account.opening_date),
             interest_rate_bps: match self.body.interest_rate_bps {
                 Patch::Keep => account.interest_rate_bps,

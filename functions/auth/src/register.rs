@@ -1,12 +1,13 @@
 //! `POST /auth/register`: a user, the default categories, a first account and a session, all at once.
 
 use axum::extract::State;
+use finance::account::AccountKind;
 use finance::id::{AccountId, UserId};
 use shared::edge::body::Body;
 use shared::edge::respond::Answer;
 use shared::edge::{Problem, Scope};
 use shared::ids;
-use shared::store::accounts::{Account, AccountType};
+use shared::store::accounts::Account;
 use shared::store::categories::Category;
 use shared::store::users::{NewUser, User, Users};
 
@@ -48,7 +49,7 @@ fn new_user(
     let account = Account {
         id: AccountId::new(ids::new_id(&app.clock)),
         name: "Checking".to_owned(),
-        kind: AccountType::Checking,
+        kind: AccountKind::Checking,
         currency,
         // Unknown: a balance that nobody stated is not zero.
         opening_minor: None,

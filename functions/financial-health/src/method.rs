@@ -63,10 +63,13 @@ pub(crate) async fn get_method() -> Answer {
 
 impl From<Method> for MethodView {
     fn from(method: Method) -> Self {
-        let confidence =
-            method.confidence.iter().map(|(word, min)| ThresholdView { name: word.as_str(), min: *min });
+        let confidence = method
+            .confidence
+            .iter()
+            .map(|step| ThresholdView { name: step.as_str(), min: step.min_coverage_bps() });
         let grades = method.grades.iter();
-        let grades = grades.map(|(grade, min)| ThresholdView { name: grade.as_str(), min: i64::from(*min) });
+        let grades =
+            grades.map(|grade| ThresholdView { name: grade.as_str(), min: i64::from(grade.min_score()) });
         let pillars = method.pillars.iter().map(|pillar| PillarMethodView {
             name: pillar.name,
             components: pillar.components.iter().map(ComponentMethodView::from).collect(),
@@ -83,7 +86,7 @@ impl From<Method> for MethodView {
             confidence: confidence.collect(),
             grades: grades.collect(),
             reasons: method.reasons.iter().map(|reason| reason.as_str()).collect(),
-            component_reasons: method.component_reasons.clone(),
+            component_reasons: method.component_reasons.iter().map(|reason| reason.as_str()).collect(),
             actions: method.actions,
             pillars: pillars.collect(),
             sources: method.sources.to_vec(),

@@ -217,6 +217,6 @@ fn component(component: &Component) -> ComponentView {
             })
             .collect(),
         source: component.source,
-        reason: component.reason,
+        reason: component.reason.map(|reason| reason.as_str()),
     }
 }

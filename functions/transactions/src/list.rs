@@ -3,7 +3,6 @@
 use axum::extract::State;
 use finance::id::{AccountId, CategoryId, TransactionId};
 use finance::money::parse_comparable_e4;
-use finance::transaction::{TransactionStatus, TransactionType};
 use shared::edge::AppState;
 use shared::edge::path::Id;
 use shared::edge::query::{self, Query};
@@ -52,8 +51,8 @@ fn parse_filter(query: &Query, errors: &mut Vec<Rejection>) -> Filter {
         to,
         account: query.parsed(errors, "accountId", "an account's id", AccountId::parse),
         category: query.parsed(errors, "categoryId", "a category's id", CategoryId::parse),
-        kind: query.parsed(errors, "type", "income, expense or transfer", TransactionType::parse),
-        status: query.parsed(errors, "status", "pending, cleared or reconciled", TransactionStatus::parse),
+        kind: query.word(errors, "type"),
+        status: query.word(errors, "status"),
         tag: query.parsed(errors, "tag", "a tag", |text| Tag::parse(text).ok().map(|tag| tag.0)),
         amount_min_e4: query.parsed(errors, "minAmount", AMOUNT, parse_comparable_e4),
         amount_max_e4: query.parsed(errors, "maxAmount", AMOUNT, parse_comparable_e4),

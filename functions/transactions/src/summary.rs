@@ -6,7 +6,7 @@ use axum::extract::State;
 use finance::calendar::{Date, Month};
 use finance::currency::Currency;
 use finance::id::CategoryId;
-use finance::summary::{SummaryRow, groups, totals};
+use finance::summary::{GroupBy, SummaryRow, groups, totals};
 use finance::transaction::TransactionType;
 use serde::Serialize;
 use shared::edge::query::{self, Query};
@@ -15,7 +15,7 @@ use shared::edge::{AppState, UserParts};
 use shared::edge::{Principal, Problem, ProblemType, Scope};
 use shared::store::accounts::Accounts;
 use shared::store::categories::{Categories, Category};
-use shared::store::summary::{GROUPS_MAX, GroupBy, Row, Summaries};
+use shared::store::summary::{GROUPS_MAX, Row, Summaries};
 use shared::store::users::Users;
 use utoipa::ToSchema;
 
@@ -64,9 +64,7 @@ pub(crate) async fn get_summary(
     let app = app.parts()?;
     let mut errors = Vec::new();
     let (from, to) = query.date_range(&mut errors);
-    let by =
-        query.parsed(&mut errors, "groupBy", "month, category, account, merchant or tag", GroupBy::parse);
-    let by = by.unwrap_or(GroupBy::Month);
+    let by = query.word(&mut errors, "groupBy").unwrap_or(GroupBy::Month);
     query::finish(errors)?;
     let (from, to) = range(app, &scope, &caller, from, to).await?;
     let store = app.store(&scope);

@@ -5,6 +5,7 @@ use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use finance::calendar::{Date, DateError, read_date};
 use finance::rejection::Rejection;
+use finance::words::Word;
 use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use unicode_normalization::UnicodeNormalization;
@@ -525,13 +526,28 @@ parsed_field! {
     finance::id::AccountId, "invalid_id", "an id", {"type": "string", "format": "uuid"}, finance::id::AccountId::parse;
     finance::id::CategoryId, "invalid_id", "an id", {"type": "string", "format": "uuid"},
         finance::id::CategoryId::parse;
-    finance::transaction::TransactionType, "invalid_value", "income, expense or transfer",
-        {"type": "string", "enum": ["income", "expense", "transfer"]}, finance::transaction::TransactionType::parse;
-    finance::transaction::TransactionStatus, "invalid_value", "pending, cleared or reconciled",
-        {"type": "string", "enum": ["pending", "cleared", "reconciled"]},
-        finance::transaction::TransactionStatus::parse;
-    finance::category::CategoryKind, "invalid_value", "income or expense",
-        {"type": "string", "enum": ["income", "expense"]}, finance::category::CategoryKind::parse;
+}
+
+/// A [`FieldValue`] of a closed set of words: its message and its schema come from the set. (No blanket implementation:
+/// `Word` is of another crate, which could implement it for `bool`.)
+macro_rules! word_field {
+    ($($type:ty),* $(,)?) => {
+        $(impl FieldValue for $type {
+            fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
+                parse_text(value, pointer, "invalid_value", &<$type>::list(), <$type>::parse)
+            }
+            fn schema() -> Value {
+                serde_json::json!({"type": "string", "enum": <$type>::NAMES})
+            }
+        })*
+    };
+}
+
+word_field! {
+    finance::account::AccountKind,
+    finance::category::CategoryKind,
+    finance::transaction::TransactionStatus,
+    finance::transaction::TransactionType,
 }
 
 impl FieldValue for Date {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use finance::calendar::{Date, DateError, read_date};
 use finance::rejection::Rejection;
+use finance::words::Word;
 use http::request::Parts;
 
 use super::problem::{Problem, ProblemType, pointer_to};
@@ -89,6 +90,11 @@ impl Query {
             errors.extend(check_range(first, last).err());
         }
         (from, to)
+    }
+
+    /// A parameter of a closed set of words; a bad one adds an error and counts as absent.
+    pub fn word<T: Word>(&self, errors: &mut Vec<Rejection>, name: &str) -> Option<T> {
+        self.parsed(errors, name, &T::list(), T::parse)
     }
 
     /// `limit`, from 1 to [`PAGE_SIZE_MAX`].

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use finance::account::AccountKind;
 use finance::calendar::{Date, parse_date};
 use finance::currency::Currency;
 use finance::id::{AccountId, UserId};
@@ -16,42 +17,11 @@ use finance::rejection::Rejection;
 
 pub(super) const ACCOUNTS: &str = "accounts";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AccountType {
-    Checking,
-    Savings,
-    Cash,
-    CreditCard,
-    Loan,
-    Investment,
-    Other,
-}
-
-impl AccountType {
-    pub const ALL: [(AccountType, &'static str); 7] = [
-        (AccountType::Checking, "checking"),
-        (AccountType::Savings, "savings"),
-        (AccountType::Cash, "cash"),
-        (AccountType::CreditCard, "credit_card"),
-        (AccountType::Loan, "loan"),
-        (AccountType::Investment, "investment"),
-        (AccountType::Other, "other"),
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("other", |(_, name)| name)
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, name)| *name == text).map(|(kind, _)| *kind)
-    }
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     pub id: AccountId,
     pub name: String,
-    pub kind: AccountType,
+    pub kind: AccountKind,
     pub currency: Currency,
     /// The balance in minor units at the start of `opening_date`; `None` is unknown.
     pub opening_minor: Option<i64>,
@@ -126,7 +96,7 @@ impl TryFrom<AccountDoc> for Account {
         Ok(Self {
             id: AccountId::new(id_of(doc.id)),
             name: doc.name,
-            kind: AccountType::parse(&doc.kind).ok_or_else(|| corrupt("type"))?,
+            kind: AccountKind::parse(&doc.kind).ok_or_else(|| corrupt("type"))?,
             currency: Currency::parse(&doc.currency).ok_or_else(|| corrupt("currency"))?,
             opening_minor: doc.opening_minor,
             opening_date: parse_date(&doc.opening_date).ok_or_else(|| corrupt("openingDate"))?,

@@ -6,39 +6,13 @@
 use finance::calendar::{Date, Month};
 use finance::currency::Currency;
 use finance::id::{CategoryId, UserId};
+use finance::summary::GroupBy;
 use futures_util::TryStreamExt;
 use mongodb::bson::{self, Bson, Document, doc};
 use serde::Deserialize;
 
 use super::transactions::TRANSACTIONS;
 use super::{Store, StoreError, id_of, totals, uuid_of};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupBy {
-    Month,
-    Category,
-    Account,
-    Merchant,
-    Tag,
-}
-
-impl GroupBy {
-    pub const ALL: [(GroupBy, &'static str); 5] = [
-        (GroupBy::Month, "month"),
-        (GroupBy::Category, "category"),
-        (GroupBy::Account, "account"),
-        (GroupBy::Merchant, "merchant"),
-        (GroupBy::Tag, "tag"),
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(by, _)| *by == self).map_or("month", |(_, name)| name)
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, name)| *name == text).map(|(by, _)| *by)
-    }
-}
 
 /// A sum of parts of one group, currency and category; amounts in minor units, by the transactions' own type.
 #[derive(Clone, Debug, PartialEq, Eq)]
