@@ -2,7 +2,7 @@
 //! another: searches, pointers, cursors, paths, keys, dates and texts.
 
 use serde_json::{Value, json};
-use tests::{Answer, TestApp, event, random_ip};
+use tests::{Answer, TestApp, User, event, random_ip};
 
 /// The most errors that a problem lists.
 const ERRORS_MAX: usize = 50;
@@ -13,8 +13,112 @@ fn percent(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
+async fn search(app: &TestApp, user: &User, q: &str) -> Answer {
+    app.get(user, &format!("/transactions?q={}", percent(q))).await
+}
+
+/// How many transactions a search finds.
+async fn found(app: &TestApp, user: &User, q: &str) -> usize {
+    search(app, user, q).await.expect(200).items().len()
+}
+
+/// A user with one transaction of this description.
+async fn described(app: &TestApp, description: &str) -> User {
+    let user = app.register().await;
+    app.expense(&user, "1.00", "2026-03-05", description).await;
+    user
+}
+
 fn expense() -> Value {
     json!({"type": "expense", "amount": "1.00", "date": "2026-03-05", "description": "x"})
+}
+
+#[tokio::test]
+async fn a_search_without_a_word_is_422_and_not_the_whole_ledger() {
+    let app = TestApp::start().await;
+    let user = described(&app, "Pizza 5").await;
+    for q in ["🍕", "!!!", "€", "", " ", "\u{301}", "\u{200b}", ".*", "^", "\u{feff}\u{2060}"] {
+        search(&app, &user, q).await.expect_fields(&[("/query/q", "invalid_parameter")]);
+    }
+    assert_eq!(found(&app, &user, "pizza 🍕 !!!").await, 1);
+    assert_eq!(found(&app, &user, "5").await, 1);
+}
+
+#[tokio::test]
+async fn a_search_of_more_than_ten_words_or_200_code_points_is_422() {
+    let app = TestApp::start().await;
+    let user = described(&app, "a b c d e f g h i j k").await;
+    assert_eq!(found(&app, &user, "a b c d e f g h i j").await, 1);
+    // Distinct words count.
+    assert_eq!(found(&app, &user, &"a A b ".repeat(33)).await, 1);
+    search(&app, &user, "a b c d e f g h i j k").await.expect_fields(&[("/query/q", "too_many")]);
+    assert_eq!(found(&app, &user, &format!("a{}", " ".repeat(199))).await, 1);
+    search(&app, &user, &"a ".repeat(101)).await.expect_fields(&[("/query/q", "too_long")]);
+    search(&app, &user, &"é".repeat(201)).await.expect_fields(&[("/query/q", "too_long")]);
+    assert_eq!(found(&app, &user, &"é".repeat(200)).await, 0);
+    // Three thousand words in six kilobytes.
+    let many: String = (0..3000).map(|n| format!("{} ", char::from(b'a' + (n % 26) as u8))).collect();
+    search(&app, &user, &many).await.expect_fields(&[("/query/q", "too_long")]);
+}
+
+#[tokio::test]
+async fn a_search_folds_case_in_full_and_the_accents_of_latin_greek_and_cyrillic() {
+    let app = TestApp::start().await;
+    for (text, hits) in [
+        (
+            "Goethestraße",
+            &["GOETHESTRASSE", "goethestrasse", "Goethestraße", "GOETHESTRAẞE", "goethestraß"][..],
+        ),
+        ("GOETHESTRASSE", &["Goethestraße"]),
+        ("ΟΔΥΣΣΕΥΣ", &["οδυσσευς", "οδυσσευσ", "Ὀδυσσεύς"]),
+        ("Łódź Ørsted Đà Nẵng Æther", &["lodz", "orsted", "da nang", "aether", "ØRSTED"]),
+        ("Œuvre İstanbul ışık Þór ðæl", &["oeuvre", "istanbul", "isik", "ISIK", "thor", "dael"]),
+        ("Ёлка й", &["елка", "ЁЛКА", "и"]),
+        ("ﬁnance ＡＢＣ №5", &["finance", "abc", "no5"]),
+        ("super\u{ad}market", &["supermarket", "super\u{200d}market"]),
+    ] {
+        let user = described(&app, text).await;
+        for q in hits {
+            assert_eq!(found(&app, &user, q).await, 1, "{q} in {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_search_keeps_the_marks_of_indic_scripts_and_kana() {
+    let app = TestApp::start().await;
+    for (text, hits, misses) in [
+        ("がくせい", &["がく", "か\u{3099}くせい"][..], &["かくせい", "か"][..]),
+        ("किताब", &["किताब", "कि"], &["कताब", "काताब"]),
+        ("ক্ষমা", &["ক্ষমা"], &["কষমা"]),
+        ("ปลา", &["ปลา"], &[]),
+    ] {
+        let user = described(&app, text).await;
+        for q in hits {
+            assert_eq!(found(&app, &user, q).await, 1, "{q} in {text}");
+        }
+        for q in misses {
+            assert_eq!(found(&app, &user, q).await, 0, "{q} in {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_last_word_of_the_longest_notes_is_found() {
+    let app = TestApp::start().await;
+    let user = app.register().await;
+    let mut notes: String = (0..).map(|n| format!("word{n} ")).take(480).collect();
+    notes.push_str("zuletzt");
+    assert!(notes.len() > 3_500 && notes.len() <= 4_000, "{}", notes.len());
+    let mut body = expense();
+    body["notes"] = json!(notes);
+    app.create(&user, "/transactions", body).await;
+    assert_eq!(found(&app, &user, "zuletzt word0 word439").await, 1);
+    // One word as long as the field.
+    let mut body = expense();
+    body["notes"] = json!("長".repeat(4_000));
+    app.create(&user, "/transactions", body).await;
+    assert_eq!(found(&app, &user, &"長".repeat(200)).await, 1);
 }
 
 #[tokio::test]

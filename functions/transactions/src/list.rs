@@ -1,5 +1,7 @@
 //! Finding transactions: one by its id, or a page of those that a filter meets.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use finance::id::{AccountId, CategoryId, TransactionId};
 use finance::money::parse_comparable_e4;
@@ -14,6 +16,10 @@ use shared::store::transactions::{Filter, Position, Transactions};
 use crate::fields::Tag;
 use crate::view::TransactionView;
 use crate::write::shown;
+
+/// The longest search, in code points, and the most distinct words of one.
+const SEARCH_LENGTH_MAX: usize = 200;
+const SEARCH_WORDS_MAX: usize = 10;
 
 pub(crate) async fn get_transaction(
     State(app): State<AppState>,
@@ -56,6 +62,27 @@ fn parse_filter(query: &Query, errors: &mut Vec<Rejection>) -> Filter {
         tag: query.parsed(errors, "tag", "a tag", |text| Tag::parse(text).ok().map(|tag| tag.0)),
         amount_min_e4: query.parsed(errors, "minAmount", AMOUNT, parse_comparable_e4),
         amount_max_e4: query.parsed(errors, "maxAmount", AMOUNT, parse_comparable_e4),
-        words: query.get("q").map(search_terms::words).unwrap_or_default(),
+        words: query.get("q").map(|q| parse_search(q, errors)).unwrap_or_default(),
     }
+}
+
+/// The distinct words of a search; a bad one adds an error.
+fn parse_search(text: &str, errors: &mut Vec<Rejection>) -> Vec<String> {
+    let mut refuse = |code, detail| errors.push(Rejection::new("/query/q", code, detail));
+    if text.chars().count() > SEARCH_LENGTH_MAX {
+        refuse("too_long", format!("must have at most {SEARCH_LENGTH_MAX} characters"));
+        return Vec::new();
+    }
+    let words: BTreeSet<String> = search_terms::words(text).into_iter().collect();
+    match words.len() {
+        0 => refuse("invalid_parameter", "must have a letter or a digit".to_owned()),
+        count if count > SEARCH_WORDS_MAX => {
+            refuse("too_many", format!("must have at most {SEARCH_WORDS_MAX} distinct words"));
+        }
+        _ => {}
+    }
+    // The longest first: it finds the fewest, and the index answers the first.
+    let mut words: Vec<String> = words.into_iter().collect();
+    words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
+    words
 }

@@ -104,8 +104,9 @@ impl TransactionDoc {
         let categories: BTreeSet<CategoryId> = parts.iter().filter_map(|(category, _)| *category).collect();
         let mut account_ids = vec![uuid_of(posted.account_id.uuid())];
         account_ids.extend(posted.transfer.as_ref().map(|leg| uuid_of(leg.account_id.uuid())));
-        let texts = [Some(record.description.as_str()), record.merchant.as_deref(), record.notes.as_deref()];
-        let texts = texts.into_iter().flatten().chain(record.tags.iter().map(String::as_str));
+        let texts = [Some(record.description.as_str()), record.merchant.as_deref()].into_iter().flatten();
+        // The notes last: what is beyond the bound of terms is of the longest text.
+        let texts = texts.chain(record.tags.iter().map(String::as_str)).chain(record.notes.as_deref());
         Self {
             id: uuid_of(record.id.uuid()),
             user_id: uuid_of(user.uuid()),
@@ -294,7 +295,7 @@ impl Filter {
         }
         // A word longer than the stored prefixes: what the prefix found must also begin with all of it.
         for word in self.words.iter().filter(|word| word.chars().count() > PREFIX_LENGTH_MAX) {
-            // Folded words are letters and digits only: nothing in them is special to a pattern.
+            // Folded words are letters, digits and marks: nothing in them is special to a pattern.
             rest.push(doc! {"terms": {"$regex": format!("^{word}")}});
         }
         let mut amount = Document::new();

@@ -224,7 +224,7 @@ async fn every_word_of_a_search_begins_a_word_of_the_transaction() {
         assert_eq!(finds(miss).await, 0, "{miss}");
     }
     // A pattern is only text.
-    for pattern in [".*", "%5E", "caf.", "%24where", "c(a"] {
+    for pattern in ["a.*", "%5Ea", "caf.", "%24where", "c(a"] {
         let answer = app.get(&user, &format!("/transactions?q={pattern}&from=2027-01-01")).await;
         assert_eq!((answer.status, answer.items().len()), (200, 0), "{pattern}");
     }
