@@ -68,7 +68,8 @@ impl Scene<'_> {
         let until = tokio::time::Instant::now() + Duration::from_secs(30);
         loop {
             let answer = self.app.send(&self.ready.event).await;
-            let told_to_wait = answer.code() == "idempotency_in_progress" || answer.status == 503;
+            let told_to_wait = matches!(answer.code(), "idempotency_in_progress" | "write_contention")
+                || answer.status == 503;
             if !told_to_wait || tokio::time::Instant::now() > until {
                 return answer;
             }

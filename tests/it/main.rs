@@ -19,6 +19,7 @@ mod auth;
 mod backup;
 mod categories;
 mod configuration;
+mod contention;
 mod contract;
 mod cors;
 mod crash;

@@ -165,6 +165,7 @@ impl Row {
             }
         };
         when(route.access == Access::Private, &[Unauthenticated]);
+        when(route.method != http::Method::GET, &[WriteContention]);
         when(route.path.contains("{id}"), &[NotFound]);
         when(route.query.contains(&"cursor"), &[InvalidCursor]);
         when(!route.query.is_empty(), &[InvalidFields]);

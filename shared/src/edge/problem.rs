@@ -58,6 +58,7 @@ problem_types! {
     IdempotencyKeyReused = "idempotency_key_reused", 422, "The key was used with another request";
     RateLimited = "rate_limited", 429, "Too many requests";
     LoginDelayed = "login_delayed", 429, "Too many failed logins of this account";
+    WriteContention = "write_contention", 429, "Other writes of the same user took all the time; nothing was written";
     Internal = "internal", 500, "Something went wrong on our side";
     Unavailable = "service_unavailable", 503, "A service that this request needs does not answer";
     DeadlineExceeded = "deadline_exceeded", 504, "The request took too long";
@@ -232,6 +233,7 @@ impl From<WriteError> for Problem {
             WriteError::NotDeleted => Problem::new(ProblemType::NotDeleted),
             // The user was erased while the request ran: its token is dead.
             WriteError::UserGone => Problem::new(ProblemType::Unauthenticated),
+            WriteError::Contention => Problem::new(ProblemType::WriteContention).retry_after(1),
             WriteError::Store(error) => error.into(),
         }
     }

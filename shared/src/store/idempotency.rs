@@ -137,7 +137,8 @@ fn corrupt() -> StoreError {
     StoreError::Corrupt("an idempotency record".into())
 }
 
-fn is_write_conflict(error: &mongodb::error::Error) -> bool {
+/// Whether another transaction has written what this one wanted to write.
+pub(super) fn is_write_conflict(error: &mongodb::error::Error) -> bool {
     match error.kind.as_ref() {
         ErrorKind::Command(command) => command.code == 112,
         ErrorKind::Write(WriteFailure::WriteError(write)) => write.code == 112,

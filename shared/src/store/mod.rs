@@ -19,6 +19,7 @@ pub mod sessions;
 pub mod summary;
 pub mod totals;
 pub mod transactions;
+mod turns;
 pub mod users;
 mod write;
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use finance::id::UserId;
 use mongodb::bson::{self, Document};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::event::EventHandler;
@@ -19,9 +20,11 @@ use mongodb::{Client, Collection, Database};
 use opentelemetry::context::FutureExt;
 use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
+use tokio::task::{JoinError, JoinHandle};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::turns::{Turn, Turns};
 use super::{StoreError, WriteError};
 use crate::clock::Clock;
 use crate::config::MongoConfig;
@@ -44,6 +47,8 @@ struct Inner {
     clock: Clock,
     /// Its commands are told to the request that is traced.
     traced: bool,
+    /// Where the writes of one user wait for each other, those of all functions of the process.
+    turns: Arc<Turns>,
 }
 
 /// A client, and when it took the place of another, if it did.
@@ -88,6 +93,7 @@ impl Mongo {
             refused: AtomicBool::new(false),
             clock,
             traced,
+            turns: Arc::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -293,6 +299,34 @@ impl Store {
         Ok(self.db().await?.collection(name))
     }
 
+    /// Waits for the user's turn to write in this process. `None`: too many wait.
+    pub(super) async fn turn(&self, user: UserId) -> Option<Turn> {
+        self.mongo.inner.turns.take(user).await
+    }
+
+    /// MongoDB has just answered.
+    pub(super) fn trust(&self) {
+        self.mongo.trust();
+    }
+
+    pub(super) fn heard_lately(&self) -> bool {
+        self.mongo.heard_lately()
+    }
+
+    /// Whether MongoDB answers, at all: it has lately, or it does now.
+    pub(super) async fn answers_ping(&self) -> bool {
+        if self.heard_lately() {
+            return true;
+        }
+        let ping =
+            async { self.db().await?.run_command(bson::doc! {"ping": 1}).await.map_err(StoreError::from) };
+        let answers = ping.await.is_ok();
+        if answers {
+            self.trust();
+        }
+        answers
+    }
+
     /// Runs an operation in a task of its own until the request's budget is spent.
     pub(super) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
     where
@@ -300,14 +334,29 @@ impl Store {
         E: StoreOutcome + Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
-        // Within the request's span and context, so that what the task logs, a panic above all, has the request's ids.
-        match tokio::time::timeout_at(
-            self.until.into(),
-            tokio::spawn(work.in_current_span().with_current_context()),
-        )
-        .await
-        {
-            Ok(Ok(result)) => {
+        match tokio::time::timeout_at(self.until.into(), self.spawn(work)).await {
+            Ok(joined) => self.outcome(joined),
+            Err(_) => Err(StoreError::TimedOut.into()),
+        }
+    }
+
+    /// Starts an operation in a task of its own, within the request's span and context, so that what the task logs, a panic
+    /// above all, has the request's ids.
+    pub(super) fn spawn<T, F>(&self, work: F) -> JoinHandle<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        tokio::spawn(work.in_current_span().with_current_context())
+    }
+
+    /// What the task of an operation ended with.
+    pub(super) fn outcome<T, E: StoreOutcome>(
+        &self,
+        joined: Result<Result<T, E>, JoinError>,
+    ) -> Result<T, E> {
+        match joined {
+            Ok(result) => {
                 match &result {
                     Ok(_) => self.mongo.trust(),
                     Err(error) if error.is_auth_failure() => {
@@ -318,8 +367,8 @@ impl Store {
                 result
             }
             // The operation's task panicked: a bug of ours, for the edge's guard.
-            Ok(Err(join)) if join.is_panic() => std::panic::resume_unwind(join.into_panic()),
-            Ok(Err(_)) | Err(_) => Err(StoreError::TimedOut.into()),
+            Err(join) if join.is_panic() => std::panic::resume_unwind(join.into_panic()),
+            Err(_) => Err(StoreError::TimedOut.into()),
         }
     }
 

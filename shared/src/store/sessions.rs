@@ -178,7 +178,10 @@ impl Sessions {
     pub async fn rotate(&self, token: TokenHash, next: TokenHash) -> Result<Rotation, WriteError> {
         let Some(user) = self.owner(token).await? else { return Ok(Rotation::Unknown) };
         self.store
-            .transact(user, Arc::new(move |tx| Box::pin(async move { rotate(tx, &token, &next).await })))
+            .transact_beside(
+                user,
+                Arc::new(move |tx| Box::pin(async move { rotate(tx, &token, &next).await })),
+            )
             .await
     }
 
@@ -186,7 +189,7 @@ impl Sessions {
     pub async fn end_by_token(&self, token: TokenHash) -> Result<(), WriteError> {
         let Some(user) = self.owner(token).await? else { return Ok(()) };
         self.store
-            .transact(
+            .transact_beside(
                 user,
                 Arc::new(move |tx| {
                     Box::pin(async move {
@@ -210,7 +213,7 @@ impl Sessions {
     pub async fn end(&self, user: UserId, session: Uuid) -> Result<(), WriteError> {
         let ended = self
             .store
-            .transact(user, Arc::new(move |tx| Box::pin(async move { delete(tx, session).await })))
+            .transact_beside(user, Arc::new(move |tx| Box::pin(async move { delete(tx, session).await })))
             .await?;
         if ended { Ok(()) } else { Err(WriteError::NotFound) }
     }
@@ -218,7 +221,7 @@ impl Sessions {
     /// Ends all sessions of the user but one.
     pub async fn end_others(&self, user: UserId, kept: Uuid) -> Result<(), WriteError> {
         self.store
-            .transact(
+            .transact_beside(
                 user,
                 Arc::new(move |tx| {
                     Box::pin(async move {
