@@ -169,7 +169,7 @@ test-sam: local $(VENV)/ready ## The tests of sam-local; they need a container e
 	@$(MAKE) build PROFILE=release
 	@LOCAL=$(LOCAL) exec $(VENV)/bin/python -W ignore -m unittest discover --verbose --start-directory tests/sam
 
-migrate: local ## The indexes of MONGODB_URI, or of the databases of make run
+migrate: local ## The indexes and search terms of MONGODB_URI, or of the databases of make run
 	@exec $(LOCAL) migrate
 
 # Every shell sets USER to the login name: only make's own command line counts.

@@ -14,7 +14,7 @@ const USAGE: &str = "local <command>
   lambda                    the same over the Lambda binaries of make build
   demo                      two years of data for the demo user
   invoke <function> <event> one event to one binary of make build
-  migrate                   the indexes of MONGODB_URI, or of the running databases
+  migrate                   the indexes and search terms of MONGODB_URI, or of the running databases
   config-check              what is configured, redacted, and every problem of it
   doctor <user>|all         totals, balances and knowledge recomputed; 1 on any difference
   erase <ids>               users, by id: after a restore, those who erased themselves since

@@ -12,7 +12,7 @@ use shared::boot::Boot;
 use shared::clock::Clock;
 use shared::config::{Config, Need};
 use shared::secrets::Secrets;
-use shared::store::indexes;
+use shared::store::{indexes, refold};
 
 use crate::aws::AwsApis;
 use crate::configuration;
@@ -437,10 +437,14 @@ fn events_of(folder: &Path, name: &str) -> Vec<String> {
     names
 }
 
-/// `migrate`: the indexes of `MONGODB_URI`, or of the database that runs for the port.
+/// `migrate`: the indexes and the search terms of `MONGODB_URI`, or of the database that runs for the port.
 pub async fn migrate(workspace: &Workspace, environment: &Variables) -> Result<ExitCode> {
     let boot = boot_of_a_database(workspace, environment)?;
     migrate_on(&boot).await?;
+    let mongo = boot.mongo().context("MONGODB_URI is missing")?;
+    let changed =
+        refold::refold_terms(&mongo).await.context("the search terms could not be brought up to date")?;
+    say(format_args!("Search terms are up to date ({changed} transactions changed)"));
     boot.close(SERVICE).await;
     Ok(ExitCode::SUCCESS)
 }

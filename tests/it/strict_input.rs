@@ -1,7 +1,9 @@
 //! What a client may write and what not, where a looser reading would let two requests be taken for one, or one for
 //! another: searches, pointers, cursors, paths, keys, dates and texts.
 
+use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
+use shared::store::refold::refold_terms;
 use tests::{Answer, TestApp, User, event, random_ip};
 
 /// The most errors that a problem lists.
@@ -119,6 +121,28 @@ async fn the_last_word_of_the_longest_notes_is_found() {
     body["notes"] = json!("長".repeat(4_000));
     app.create(&user, "/transactions", body).await;
     assert_eq!(found(&app, &user, &"長".repeat(200)).await, 1);
+}
+
+#[tokio::test]
+async fn terms_that_an_earlier_release_stored_are_found_after_a_migration_which_changes_nothing_else() {
+    let app = TestApp::start().await;
+    let user = described(&app, "Goethestraße").await;
+    let deleted = app.expense(&user, "1.00", "2026-03-05", "Goethestraße 2").await["id"].clone();
+    let deleted = deleted.as_str().unwrap();
+    app.delete(&user, &format!("/transactions/{deleted}")).await.expect(204);
+    let before = app.get(&user, "/transactions").await.json;
+    let transactions = app.database().await.collection::<Document>("transactions");
+    let earlier = doc! {"$set": {"terms": ["g", "goethestr", "goethestraße"]}};
+    assert_eq!(transactions.update_many(doc! {}, earlier).await.unwrap().modified_count, 2);
+    assert_eq!(found(&app, &user, "goethestrasse").await, 0);
+    let mongo = app.boot.mongo().unwrap();
+    assert_eq!(refold_terms(&mongo).await.unwrap(), 2);
+    assert_eq!(refold_terms(&mongo).await.unwrap(), 0);
+    assert_eq!(found(&app, &user, "goethestrasse").await, 1);
+    assert_eq!(app.get(&user, "/transactions").await.json, before);
+    app.post(&user, &format!("/transactions/{deleted}/restore"), &json!({})).await.expect(200);
+    assert_eq!(found(&app, &user, "goethestrasse").await, 2);
+    app.assert_ledger_sound(&user).await;
 }
 
 #[tokio::test]

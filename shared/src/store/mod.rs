@@ -13,6 +13,7 @@ pub mod indexes;
 pub mod ledger;
 mod mongo;
 pub mod redis;
+pub mod refold;
 pub mod score;
 pub mod search_terms;
 pub mod sessions;

@@ -104,9 +104,6 @@ impl TransactionDoc {
         let categories: BTreeSet<CategoryId> = parts.iter().filter_map(|(category, _)| *category).collect();
         let mut account_ids = vec![uuid_of(posted.account_id.uuid())];
         account_ids.extend(posted.transfer.as_ref().map(|leg| uuid_of(leg.account_id.uuid())));
-        let texts = [Some(record.description.as_str()), record.merchant.as_deref()].into_iter().flatten();
-        // The notes last: what is beyond the bound of terms is of the longest text.
-        let texts = texts.chain(record.tags.iter().map(String::as_str)).chain(record.notes.as_deref());
         Self {
             id: uuid_of(record.id.uuid()),
             user_id: uuid_of(user.uuid()),
@@ -144,7 +141,12 @@ impl TransactionDoc {
             knowledge: record.knowledge,
             account_ids,
             category_ids: categories.iter().map(|id| uuid_of(id.uuid())).collect(),
-            terms: search_terms::terms(texts),
+            terms: terms_of(
+                &record.description,
+                record.merchant.as_deref(),
+                &record.tags,
+                record.notes.as_deref(),
+            ),
             amount_e4: to_e4(posted.amount_minor, posted.currency),
             parts: parts
                 .iter()
@@ -155,6 +157,18 @@ impl TransactionDoc {
                 .collect(),
         }
     }
+}
+
+/// What a transaction is found by, from all of its texts.
+pub(super) fn terms_of(
+    description: &str,
+    merchant: Option<&str>,
+    tags: &[String],
+    notes: Option<&str>,
+) -> Vec<String> {
+    let texts = [description].into_iter().chain(merchant).chain(tags.iter().map(String::as_str));
+    // The notes last: what is beyond the bound of terms is of the longest text.
+    search_terms::terms(texts.chain(notes))
 }
 
 /// An amount on the scale that all currencies share; the largest amount of the API fits by far.
