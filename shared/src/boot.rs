@@ -97,9 +97,11 @@ impl Boot {
         self.mongo.get_or_init(make).clone()
     }
 
-    /// Whether MongoDB refused the credentials since this was asked last.
+    /// Whether a database refused the credentials since this was asked last.
     pub(crate) fn take_auth_failure(&self) -> bool {
-        self.mongo.get().and_then(Option::as_ref).is_some_and(Mongo::take_auth_failure)
+        let mongo = self.mongo.get().and_then(Option::as_ref).is_some_and(Mongo::take_auth_failure);
+        let redis = self.redis.get().and_then(Option::as_ref).is_some_and(Redis::take_auth_failure);
+        mongo || redis
     }
 
     /// Redis, where the configuration has it. Opens no socket before the first use.

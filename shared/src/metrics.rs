@@ -30,6 +30,8 @@ pub enum Metric {
     HealthCheck,
     /// A request's limits were this environment's own: Redis did not answer.
     LimiterDegraded,
+    /// Redis answered an error: a replica, or a node that refuses our credentials or has no room.
+    RedisRefused,
     /// A log-in was refused as wrong.
     LoginFailed,
     /// A refresh token came back after its rotation; its family has been ended.
@@ -53,6 +55,7 @@ impl Metric {
         Metric::ServerError,
         Metric::HealthCheck,
         Metric::LimiterDegraded,
+        Metric::RedisRefused,
         Metric::LoginFailed,
         Metric::RefreshReuse,
         Metric::HealthFailure,
@@ -70,6 +73,7 @@ impl Metric {
             Self::ServerError => "ServerError",
             Self::HealthCheck => "HealthCheck",
             Self::LimiterDegraded => "LimiterDegraded",
+            Self::RedisRefused => "RedisRefused",
             Self::LoginFailed => "LoginFailed",
             Self::RefreshReuse => "RefreshReuse",
             Self::HealthFailure => "HealthFailure",
@@ -83,6 +87,7 @@ impl Metric {
     pub fn dimension(self) -> &'static str {
         match self {
             Self::HealthFailure => "Service",
+            Self::RedisRefused => "Service",
             _ => "Function",
         }
     }

@@ -25,6 +25,10 @@ pub enum LimitClass {
 /// The most client logs that one environment keeps while Redis is away.
 const LOCAL_CLIENTS_MAX: usize = 10_000;
 
+/// A health check's count stays this long. Its quota is out of reach, so that each check writes.
+const PROBE_WINDOW: Duration = Duration::from_secs(1);
+const PROBES_MAX: u64 = 1_000_000;
+
 /// One policy and what is left of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PolicyState {
@@ -42,7 +46,7 @@ pub struct Verdict {
     pub policies: Vec<PolicyState>,
     /// Seconds to wait, when refused.
     pub retry_after: Option<u64>,
-    /// Redis did not answer; the count is this environment's own.
+    /// Redis did not answer, or refused; the count is this environment's own.
     pub degraded: bool,
 }
 
@@ -128,19 +132,7 @@ impl RateLimiter {
 
     async fn ask_redis(&self, policies: &[(&'static str, u64)], client: &str) -> Option<Vec<i64>> {
         let redis = self.redis.as_ref()?;
-        let mut member = [0u8; 12];
-        crypto::fill_random(&mut member);
-        let mut invocation = self.script.prepare_invoke();
-        for (name, _) in policies {
-            // The braces put a client's keys on one cluster slot.
-            invocation.key(format!("{}rl:{{{client}}}:{name}", redis.key_prefix()));
-        }
-        invocation.arg(u64::try_from(self.limits.window.as_micros()).unwrap_or(u64::MAX));
-        invocation.arg(&member[..]);
-        for (_, quota) in policies {
-            invocation.arg(*quota);
-        }
-        let invocation = &invocation;
+        let invocation = &invocation(&self.script, redis, policies, client, self.limits.window);
         redis
             .run("EVALSHA", |mut connection| async move {
                 invocation.invoke_async::<Vec<i64>>(&mut connection).await
@@ -148,6 +140,39 @@ impl RateLimiter {
             .await
             .ok()
     }
+}
+
+fn invocation<'a>(
+    script: &'a ::redis::Script,
+    redis: &Redis,
+    policies: &[(&'static str, u64)],
+    client: &str,
+    window: Duration,
+) -> ::redis::ScriptInvocation<'a> {
+    let mut member = [0u8; 12];
+    crypto::fill_random(&mut member);
+    let mut invocation = script.prepare_invoke();
+    for (name, _) in policies {
+        // The braces put a client's keys on one cluster slot.
+        invocation.key(format!("{}rl:{{{client}}}:{name}", redis.key_prefix()));
+    }
+    invocation.arg(u64::try_from(window.as_micros()).unwrap_or(u64::MAX));
+    invocation.arg(&member[..]);
+    for (_, quota) in policies {
+        invocation.arg(*quota);
+    }
+    invocation
+}
+
+/// Whether Redis counts within `limit`: the limiter's script is run on a key that no client has. A PING would not show it: a
+/// replica answers one, and so does a server that refuses the script.
+pub async fn redis_counts(redis: &Redis, limit: Duration) -> bool {
+    let script = ::redis::Script::new(SCRIPT);
+    let invocation = &invocation(&script, redis, &[("health", PROBES_MAX)], "health", PROBE_WINDOW);
+    let probe = redis.probe("EVALSHA", limit, |mut connection| async move {
+        invocation.invoke_async::<Vec<i64>>(&mut connection).await
+    });
+    probe.await.is_ok()
 }
 
 /// Turns the script's answer into the state of each policy.

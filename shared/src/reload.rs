@@ -105,7 +105,7 @@ impl Live {
     }
 
     /// Answers a request, with newer secrets where it is time, where its token is signed with a key that is not known, or
-    /// where MongoDB refused the credentials to a request before: that one may have had an effect, and its answer did not wait.
+    /// where a database refused the credentials to a request before: that one may have had an effect, and its answer did not wait.
     pub async fn answer(&self, mut request: Request) -> Response {
         let Some(secrets) = &self.secrets else { return dispatch(&self.current(), request).await };
         self.refresh(secrets, Reason::Age).await;

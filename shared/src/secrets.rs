@@ -42,7 +42,7 @@ pub enum SecretsError {
 pub enum Reason {
     /// The secrets have been used for their time.
     Age,
-    /// A token is signed with a key that is not known, or MongoDB refused the credentials.
+    /// A token is signed with a key that is not known, or a database refused the credentials.
     Refused,
 }
 

@@ -40,6 +40,7 @@ mod matrix;
 mod panics;
 mod parsers;
 mod rate_limit;
+mod redis_refusals;
 mod reports;
 mod secrets;
 mod store;

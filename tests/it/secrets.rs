@@ -21,6 +21,7 @@ use shared::identity::AccessTokens;
 use shared::metrics::Metric;
 use shared::reload::Live;
 use tests::log::capture;
+use tests::redis_server::RedisServer;
 use tests::{PASSWORD, TestApp, User, event, random_ip, random_name};
 use uuid::Uuid;
 
@@ -333,5 +334,51 @@ async fn refused_credentials_of_mongodb_are_replaced_by_newer_ones() {
     let schedule = include_str!("../../events/health.schedule.json");
     for status in ["unhealthy", "healthy"] {
         assert_eq!(send(&health, schedule).await.1["status"], status);
+    }
+}
+
+#[tokio::test]
+async fn refused_credentials_of_redis_are_replaced_by_newer_ones() {
+    let log = capture();
+    let (app, _, _) = scene().await;
+    let server = RedisServer::start(&app).await;
+    let mut operator = server.operator().await;
+    operator.run::<()>("ACL SETUSER api on >old ~* +@all").await;
+    operator.run::<()>("ACL SETUSER next on >new ~* +@all").await;
+    let closes = "CLIENT KILL TYPE normal SKIPME yes";
+    // Each case's URLs before and after, and what the operator does in between.
+    for (case, before, after, change) in [
+        ("NOPERM", server.url_as("api", "old"), server.url_as("next", "new"), "ACL SETUSER api -@all"),
+        ("a deleted user", server.url_as("api", "old"), server.url_as("next", "new"), "ACL DELUSER api"),
+        (
+            "WRONGPASS",
+            server.url_as("next", "new"),
+            server.url_as("next", "newer"),
+            "ACL SETUSER next resetpass >newer",
+        ),
+        ("NOAUTH", server.url.clone(), server.url_as("", "word"), "CONFIG SET requirepass word"),
+    ] {
+        operator.run::<()>("ACL SETUSER api on +@all").await;
+        let mut vault = Vault::of(&app).await;
+        vault.set("REDIS_URL", &before).await;
+        let live = vault.start(&app, financial_health::FUNCTION, financial_health::build, "3600").await;
+        let health = vault.start(&app, health::FUNCTION, health::build, "3600").await;
+        let schedule = include_str!("../../events/health.schedule.json");
+        let counted = async || {
+            let seen = log.metric(Metric::LimiterDegraded);
+            let method = event("GET", "/api/v1/financial-health/method", &random_ip(), &[], None);
+            assert_eq!(send(&live, &method).await.0, 200, "{case}");
+            log.metric(Metric::LimiterDegraded) == seen
+        };
+        assert!(counted().await, "{case}");
+        assert_eq!(send(&health, schedule).await.1["status"], "healthy", "{case}");
+        operator.run::<redis::Value>(change).await;
+        operator.run::<redis::Value>(closes).await;
+        vault.set("REDIS_URL", &after).await;
+        assert!(!counted().await, "{case}: refused");
+        assert!(counted().await, "{case}: long before the secrets' time is over");
+        for status in ["unhealthy", "healthy"] {
+            assert_eq!(send(&health, schedule).await.1["status"], status, "{case}");
+        }
     }
 }

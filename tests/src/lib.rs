@@ -21,6 +21,7 @@ pub mod misbehaving;
 pub mod openapi;
 pub mod proxy;
 pub mod receiver;
+pub mod redis_server;
 pub mod requests;
 pub mod runtime_api;
 pub mod scratch;

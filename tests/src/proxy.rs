@@ -1,8 +1,8 @@
 //! A proxy between a process and a server: it brings every fault of a network on command, and for MongoDB it also stops at
 //! the k-th command, before it is passed on or after it was carried out. Must never change a byte that it passes on.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -55,7 +55,8 @@ pub struct Proxy {
 
 /// What every connection looks at.
 struct Line {
-    server: String,
+    /// Where a new connection goes.
+    server: Mutex<String>,
     fault: watch::Sender<Fault>,
     /// Connections with a lower number have been dropped: reset, or without a word.
     reset_below: watch::Sender<u64>,
@@ -89,7 +90,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
         let line = Arc::new(Line {
-            server,
+            server: Mutex::new(server),
             fault: watch::Sender::new(Fault::Pass),
             reset_below: watch::Sender::new(0),
             silent_below: AtomicU64::new(0),
@@ -108,6 +109,11 @@ impl Proxy {
         if fault == Fault::Refused {
             self.reset_all();
         }
+    }
+
+    /// New connections go to another server (host:port), as after a change in DNS; open ones stay where they are.
+    pub fn lead_to(&self, server: String) {
+        *self.line.server.lock().unwrap_or_else(PoisonError::into_inner) = server;
     }
 
     /// Resets every open connection; new ones work.
@@ -178,7 +184,8 @@ async fn connection(client: TcpStream, line: Arc<Line>) -> Option<()> {
     if *line.fault.borrow() == Fault::Refused {
         return client.set_zero_linger().ok();
     }
-    let server = TcpStream::connect(&line.server).await.ok()?;
+    let server = line.server.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let server = TcpStream::connect(server).await.ok()?;
     client.set_nodelay(true).ok()?;
     server.set_nodelay(true).ok()?;
     let (from_client, to_client) = client.into_split();

@@ -1,4 +1,4 @@
-//! `GET /health`: whether MongoDB and Redis answer. Also invoked by a schedule, whose event is no HTTP event; and the
+//! `GET /health`: whether MongoDB answers and Redis counts. Also invoked by a schedule, whose event is no HTTP event; and the
 //! door of every unknown path, which the edge answers 404. Must never tell more than the contract: no version, no host.
 
 use std::time::Duration;
@@ -18,6 +18,7 @@ use shared::config::Need;
 use shared::edge::respond::Answer;
 use shared::edge::{Function, RouteInfo, Routes, Scope, layers};
 use shared::metrics::{self, Metric};
+use shared::rate_limit;
 use shared::store::Mongo;
 use shared::store::redis::Redis;
 use utoipa::ToSchema;
@@ -84,7 +85,7 @@ impl App {
         };
         let redis = async {
             let Some(redis) = &self.redis else { return false };
-            redis.ping(PING_TIME_MAX).await
+            rate_limit::redis_counts(redis, PING_TIME_MAX).await
         };
         let (mongo, redis) = tokio::join!(mongo, redis);
         for (service, up) in [("mongodb", mongo), ("redis", redis)] {

@@ -533,6 +533,18 @@ pub(crate) fn degradation_md() -> String {
             }
         }
     }
+    for (kind, status, within, metrics) in [
+        (Kind::Health.name(), "503", 1_150, "`LimiterDegraded`, `RedisRefused`, `HealthFailure`"),
+        ("all others", "as ever", 150, "`LimiterDegraded`, `RedisRefused`"),
+    ] {
+        writeln!(
+            text,
+            "| Redis | answers errors (a replica, refused credentials) | {kind} | {status} | {within} ms | WARN `{}` | {metrics} | \
+             `redis_refusals::a_redis_that_refuses_is_disconnected_in_health_and_counts_again_once_repaired` |",
+            REDIS_AWAY.1
+        )
+        .unwrap();
+    }
     for trouble in TROUBLES {
         // They are refreshed before a route is looked for.
         let cell = outcome(Dependency::Secrets, trouble, Kind::Read);
