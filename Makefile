@@ -44,6 +44,8 @@ ZIP_BUDGET_MB := 7
 VENV := .local/venv
 CHECKOV := .local/venv-checkov
 K6 := .local/venv-load
+NODE_VENV := .local/venv-node
+OPENAPI_LINTERS := .local/openapi-linters
 GUARD_VERSION := 3.2.1
 GUARD := .local/cfn-guard-$(GUARD_VERSION)/bin/cfn-guard
 DENY_VERSION := 0.20.2
@@ -54,11 +56,15 @@ TYPOS_OWN := .local/typos-$(TYPOS_VERSION)/bin/typos
 DENY := $(or $(wildcard $(DENY_OWN)),$(shell command -v cargo-deny))
 TYPOS := $(or $(wildcard $(TYPOS_OWN)),$(shell command -v typos))
 
+# Empty where Node.js of PATH is new enough for the linters of the API's description; else where PyPI's is put first.
+NODE_OF_PATH = npm --version && node --eval 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)'
+NODE_FIRST = $(if $(shell { $(NODE_OF_PATH); } >/dev/null 2>&1 && echo yes),,$(abspath $(NODE_VENV))/bin:)
+
 need = $(if $(shell command -v $(1)),,$(error $(1) is missing: $(2)))
 rust = $(call need,cargo,install Rust with rustup and run this again) $(call need,cc,install a C compiler (Debian: apt install gcc))
 python = $(call need,python3,install it (Debian: apt install python3 python3-pip python3-venv))
 
-.PHONY: help run demo test test-faults fuzz check lint lint-tools advisories fmt docs config-check bench load build deploy lambda-local invoke sam-local sam-invoke test-sam test-load migrate doctor erase backup restore lint-template clean local
+.PHONY: help run demo test test-faults fuzz check lint lint-tools advisories fmt docs config-check bench load build deploy lambda-local invoke sam-local sam-invoke test-sam test-load migrate doctor erase backup restore lint-template lint-openapi clean local
 
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,7 +104,7 @@ test-faults: ## The whole fault suite: every fault on every route, a kill at eve
 	@$(MAKE) build PROFILE=release
 	@FAULTS=all $(LOCAL) with-servers -- cargo $(if $(NEXTEST),nextest run $(LOCKED) -p tests,test $(LOCKED) -p tests --test it -- --test-threads=1) faults:: crash::
 
-check: lint lint-template test test-load ## What CI does, sam local apart (make test-sam)
+check: lint lint-openapi lint-template test test-load ## What CI does, sam local apart (make test-sam)
 
 # cargo-deny reads the packages of every platform, of which a build fetches its own alone.
 lint: ## Format and clippy, warnings refused; cargo-deny and typos where they are installed
@@ -205,6 +211,20 @@ lint-template: $(VENV)/ready $(CHECKOV)/ready $(GUARD) ## What is wrong with tem
 	@$(VENV)/bin/python tests/template/expand.py > .local/template.json
 	$(VENV)/bin/cfn-lint --ignore-checks W2001 W1020 --template .local/template.json
 	$(GUARD) validate --rules local/template.guard --data .local/template.json --show-summary all
+
+# Neither linter asks the network for anything, once it is installed. A warning fails, as an error does.
+lint-openapi: $(OPENAPI_LINTERS)/ready ## What two public linters find in docs/openapi.json: spectral and redocly, pinned
+	@PATH="$(NODE_FIRST)$$PATH" $(OPENAPI_LINTERS)/node_modules/.bin/spectral lint --fail-severity=hint --ruleset tests/openapi/spectral.yaml docs/openapi.json
+	@PATH="$(NODE_FIRST)$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(OPENAPI_LINTERS)/node_modules/.bin/redocly lint --config tests/openapi/redocly.yaml docs/openapi.json
+
+$(OPENAPI_LINTERS)/ready: tests/openapi/package.json tests/openapi/package-lock.json
+	@$(if $(NODE_FIRST),$(MAKE) $(NODE_VENV)/ready,:)
+	@mkdir -p $(OPENAPI_LINTERS) && cp tests/openapi/package.json tests/openapi/package-lock.json tests/openapi/.npmrc $(OPENAPI_LINTERS)
+	@PATH="$(NODE_FIRST)$$PATH" npm ci --silent --prefix $(OPENAPI_LINTERS)
+	@touch $@
+
+$(NODE_VENV)/ready: local/requirements/node.txt
+	$(call venv,$(NODE_VENV),$<)
 
 $(VENV)/ready: local/requirements/sam.txt
 	$(call venv,$(VENV),$<)

@@ -106,7 +106,7 @@ def problems(text, makefile=MAKEFILE):
         found.append("a tag beside main is deployed")
     if "make lint-tools" not in itertools.takewhile(lambda line: line != "make lint", ran.get("lint", [])):
         found.append("dependencies and spelling are not judged")
-    for target in ("lint", "lint-template", "test", "build", "advisories"):
+    for target in ("lint", "lint-openapi", "lint-template", "test", "build", "advisories"):
         if not any(f"make {target}" in lines for name, lines in ran.items() if name not in ENVIRONMENTS):
             found.append(f"nothing runs make {target}")
     if jobs.get("staging", {}).get("if") != ONLY_TAGS or jobs.get("prod", {}).get("if") != ONLY_RELEASES:
