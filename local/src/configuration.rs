@@ -7,7 +7,7 @@ use std::fmt::Write;
 use shared::config::{Checked, Config, Finding, Kind, NOT_YET, ReadBy, SCHEMA, Severity, Variable, redact};
 use shared::edge::Function;
 
-use crate::functions::{FUNCTIONS, JOBS};
+use crate::functions::{self, apis};
 use crate::workspace::{Variables, variable};
 
 /// What a report calls the commands of a developer's machine.
@@ -22,10 +22,10 @@ pub struct Report {
 /// The effective configuration, redacted, and every problem of every function.
 pub fn check(variables: &Variables) -> Report {
     // A machine without a bucket has no backups, and nothing wrong with them.
-    let jobs = if variable(variables, "BACKUP_BUCKET").is_some() { JOBS } else { &[] };
-    let all = FUNCTIONS.iter().chain(jobs);
+    let has_bucket = variable(variables, "BACKUP_BUCKET").is_some();
+    let all = apis().map(|(function, _)| function).chain(functions::jobs().filter(|_| has_bucket));
     let checked: Vec<(Function, Checked)> =
-        all.map(|function| (*function, Config::check(variables, function.needs))).collect();
+        all.map(|function| (function, Config::check(variables, function.needs))).collect();
     let mut text = String::new();
     let width = SCHEMA.iter().map(|variable| variable.name.len()).max().unwrap_or_default();
     for variable in SCHEMA {
@@ -150,8 +150,8 @@ fn readers(of: &Variable) -> String {
         ReadBy::Local => LOCAL_RUN.to_owned(),
         ReadBy::AwsSdk => "the AWS SDK".to_owned(),
         ReadBy::With(need) => {
-            let all = || FUNCTIONS.iter().chain(JOBS);
-            let (with, without): (Vec<_>, Vec<_>) = all().partition(|of| of.needs.contains(&need));
+            let all = functions::ALL.iter().map(|registered| &registered.function);
+            let (with, without): (Vec<_>, Vec<_>) = all.partition(|of| of.needs.contains(&need));
             let names = |of: Vec<&Function>| of.iter().map(|of| of.name).collect::<Vec<_>>();
             match names(without)[..] {
                 [] => "every function".to_owned(),

@@ -12,26 +12,82 @@ use serde_json::Value;
 use shared::boot::Boot;
 use shared::clock::Clock;
 use shared::config::{Config, Need};
+use shared::edge::contract::Contract;
 use shared::edge::event::EventSanitizer;
+use shared::edge::{self, RouteInfo};
 
 use crate::template::Function;
 use crate::workspace::Variables;
 
-/// Every function with what it needs.
-pub const FUNCTIONS: &[shared::edge::Function] = &[
-    health::FUNCTION,
-    auth::FUNCTION,
-    accounts::FUNCTION,
-    categories::FUNCTION,
-    transactions::FUNCTION,
-    financial_health::FUNCTION,
+/// What a function answers requests with.
+pub struct Api {
+    pub build: fn(&Boot) -> Router,
+    pub routes: fn() -> Vec<RouteInfo>,
+    pub contract: fn() -> Contract,
+}
+
+/// What invokes a function.
+pub enum Kind {
+    /// Requests do.
+    Api(Api),
+    /// A schedule does, and nobody else.
+    Job,
+}
+
+/// One function of the workspace.
+pub struct Registered {
+    pub function: edge::Function,
+    pub kind: Kind,
+}
+
+macro_rules! api {
+    ($package:ident) => {
+        Registered {
+            function: $package::FUNCTION,
+            kind: Kind::Api(Api {
+                build: $package::build,
+                routes: $package::routes,
+                contract: $package::contract,
+            }),
+        }
+    };
+}
+
+/// Every function: the one list of them in Rust.
+pub const ALL: &[Registered] = &[
+    api!(health),
+    api!(auth),
+    api!(accounts),
+    api!(categories),
+    api!(transactions),
+    api!(financial_health),
+    Registered { function: backup::FUNCTION, kind: Kind::Job },
 ];
 
-/// The functions that nobody requests: a schedule invokes them.
-pub const JOBS: &[shared::edge::Function] = &[backup::FUNCTION];
+/// The functions that requests invoke.
+pub fn apis() -> impl Iterator<Item = (edge::Function, &'static Api)> {
+    ALL.iter().filter_map(|registered| match &registered.kind {
+        Kind::Api(api) => Some((registered.function, api)),
+        Kind::Job => None,
+    })
+}
 
-/// What all functions together need.
-pub const NEEDS: &[Need] = &[Need::Mongo, Need::Redis, Need::Jwt, Need::Auth];
+/// The functions that a schedule invokes.
+pub fn jobs() -> impl Iterator<Item = edge::Function> {
+    let jobs = ALL.iter().filter(|registered| matches!(registered.kind, Kind::Job));
+    jobs.map(|registered| registered.function)
+}
+
+/// What the functions that requests invoke need together.
+pub fn needs() -> Vec<Need> {
+    let mut needs = Vec::new();
+    for need in apis().flat_map(|(function, _)| function.needs) {
+        if !needs.contains(need) {
+            needs.push(*need);
+        }
+    }
+    needs
+}
 
 /// The functions of this process.
 #[derive(Clone)]
@@ -46,15 +102,8 @@ impl Functions {
     /// # Errors
     /// The configuration's problems, all in one line.
     pub fn mount(variables: &Variables) -> Result<Self> {
-        let boot = Boot::new(Config::load(variables, NEEDS)?);
-        let routers = HashMap::from([
-            (health::FUNCTION.name, health::build(&boot)),
-            (auth::FUNCTION.name, auth::build(&boot)),
-            (accounts::FUNCTION.name, accounts::build(&boot)),
-            (categories::FUNCTION.name, categories::build(&boot)),
-            (transactions::FUNCTION.name, transactions::build(&boot)),
-            (financial_health::FUNCTION.name, financial_health::build(&boot)),
-        ]);
+        let boot = Boot::new(Config::load(variables, &needs())?);
+        let routers = apis().map(|(function, api)| (function.name, (api.build)(&boot))).collect();
         Ok(Self { routers: Arc::new(routers), boot })
     }
 

@@ -20,7 +20,7 @@ use crate::console::{self, say, warn};
 use crate::demo;
 use crate::doctor::{self, Whom};
 use crate::erase;
-use crate::functions::{self, FUNCTIONS, Functions, JOBS};
+use crate::functions::{self, Functions};
 use crate::gateway::{self, Backend, Gateway, Reserved};
 use crate::lambda::{self, Lines, Pools};
 use crate::logs::LogFiles;
@@ -281,7 +281,7 @@ fn check_configuration(workspace: &Workspace, environment: &Variables) -> Result
             variables.insert(name.to_owned(), stand_in.to_owned());
         }
     }
-    Config::load(&variables, functions::NEEDS)?;
+    Config::load(&variables, &functions::needs())?;
     Ok(())
 }
 
@@ -394,7 +394,7 @@ pub async fn invoke(
     let home = Home::of(workspace, environment)?;
     let template = Template::read(&workspace.template())?;
     let Some(function) = template.function(name) else {
-        let names: Vec<&str> = FUNCTIONS.iter().chain(JOBS).map(|function| function.name).collect();
+        let names: Vec<&str> = functions::ALL.iter().map(|registered| registered.function.name).collect();
         bail!("there is no function {name}: FN is one of {}", names.join(", "));
     };
     let mut text = std::fs::read_to_string(event).with_context(|| {

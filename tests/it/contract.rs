@@ -5,31 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use local::template::Template;
 use serde_json::{Map, Value, json};
 use shared::edge::{Access, ProblemType, RouteInfo};
-use tests::openapi::{self, Row};
+use tests::openapi::{self, Described};
+use tests::requests;
 use tests::{Answer, PASSWORD, TestApp, User, event, random_ip};
 
 use crate::root;
 
-/// Each operation with its row.
-fn operations() -> Vec<(RouteInfo, Row)> {
-    let routes = openapi::functions().into_iter().flat_map(|(_, routes)| routes);
-    let rows = || openapi::rows().into_iter();
-    routes
-        .map(|route| (route.clone(), rows().find(|row| row.operation == route.operation).unwrap()))
-        .collect()
-}
-
 #[test]
-fn every_operation_has_one_row_and_every_problem_a_place() {
+fn every_operation_has_one_contract_and_every_problem_a_place() {
     openapi::document().unwrap();
-    let rows: Vec<&str> = openapi::rows().iter().map(|row| row.operation).collect();
-    let unique: BTreeSet<&str> = rows.iter().copied().collect();
-    assert_eq!(rows.len(), unique.len(), "an operation has two rows");
-    let all = operations();
+    let all = openapi::try_operations().unwrap();
+    let unique: BTreeSet<&str> = all.iter().map(|described| described.operation.id).collect();
+    assert_eq!(all.len(), unique.len(), "an operation is described twice");
     let answered = |kind: &ProblemType| {
         // The one that no operation answers: the method is not one of its path.
         *kind == ProblemType::MethodNotAllowed
-            || all.iter().any(|(route, row)| row.refusals(route).contains(kind))
+            || all.iter().any(|described| described.refusals().contains(kind))
     };
     let nowhere: Vec<&str> =
         ProblemType::ALL.iter().filter(|kind| !answered(kind)).map(|kind| kind.code()).collect();
@@ -41,11 +32,9 @@ async fn the_description_has_the_operations_that_are_mounted() {
     let app = TestApp::start().await;
     let mounted: Vec<(&str, &str)> =
         app.operations().into_iter().map(|(function, route)| (function, route.operation)).collect();
-    let described = openapi::functions();
-    let described: Vec<(&str, &str)> = described
-        .iter()
-        .flat_map(|(function, routes)| routes.iter().map(move |route| (*function, route.operation)))
-        .collect();
+    let described = openapi::operations();
+    let described: Vec<(&str, &str)> =
+        described.iter().map(|described| (described.function, described.operation.id)).collect();
     assert_eq!(mounted, described);
 }
 
@@ -53,10 +42,10 @@ async fn the_description_has_the_operations_that_are_mounted() {
 fn every_route_of_the_code_takes_a_route_of_its_own_function_in_the_template() {
     const ID: &str = "01a1b2c3-0000-7000-8000-000000000001";
     let template = Template::read(&root().join("template.yaml")).unwrap();
-    let described = openapi::functions();
+    let described = openapi::operations();
     let mut tried = 0;
-    for (function, routes) in &described {
-        for (route, base) in routes.iter().flat_map(|route| ["/api", "/api/v1"].map(|base| (route, base))) {
+    for Described { function, route, .. } in &described {
+        for base in ["/api", "/api/v1"] {
             let path = format!("{base}{}", route.path.replace("{id}", ID));
             let taken = template.find(route.method.as_str(), &path).expect("$default takes what is left");
             assert_eq!(taken.function, *function, "{} {path} goes to another function", route.method);
@@ -65,7 +54,7 @@ fn every_route_of_the_code_takes_a_route_of_its_own_function_in_the_template() {
         }
     }
     assert!(tried >= 60, "{tried} routes were tried");
-    let with_code: BTreeSet<&str> = described.iter().map(|(function, _)| *function).collect();
+    let with_code: BTreeSet<&str> = described.iter().map(|described| described.function).collect();
     let routed: BTreeSet<&str> = template.route_keys().map(|(_, function)| function).collect();
     assert_eq!(
         routed, with_code,
@@ -145,7 +134,7 @@ impl<'a> Validator<'a> {
                     }
                     true
                 }
-                "additionalProperties" | "propertyNames" | "description" | "default" => true,
+                "additionalProperties" | "propertyNames" | "description" | "default" | "example" => true,
                 "items" => {
                     for (index, item) in value.as_array().into_iter().flatten().enumerate() {
                         self.check(wanted, item, &format!("{at}/{index}"));
@@ -234,6 +223,10 @@ fn assert_described(document: &Value, route: &RouteInfo, answer: &Answer) {
         None => assert!(response.get("content").is_none() && answer.raw.is_empty(), "{what}"),
     }
     assert_eq!(validator.errors, Vec::<String>::new(), "{what}");
+    if answer.header("content-type") == Some("application/problem+json") {
+        let codes = response["x-problem-codes"].as_array().unwrap();
+        assert!(codes.contains(&answer.json["code"]), "{} is not described: {what}", answer.json["code"]);
+    }
     let sometimes = ["Idempotency-Replayed", "Retry-After", "WWW-Authenticate"];
     for name in response["headers"].as_object().into_iter().flat_map(Map::keys) {
         assert!(answer.header(name).is_some() || sometimes.contains(&name.as_str()), "no {name}: {what}");
@@ -268,14 +261,16 @@ struct Scenario {
 impl Scenario {
     /// Calls an operation, which must succeed as described.
     async fn step(&mut self, operation: &str, id: &str, query: &str, body: Option<Value>) -> Answer {
-        let (route, row) = operations().into_iter().find(|(route, _)| route.operation == operation).unwrap();
+        let described = openapi::operations();
+        let described = described.into_iter().find(|described| described.operation.id == operation).unwrap();
+        let Described { route, operation: contract, .. } = described;
         let target = format!("{}{query}", route.path.replace("{id}", id));
         let method = route.method.as_str();
         let answer = match route.access {
             Access::Private => self.app.call(&self.user, method, &target, &[], body.as_ref()).await,
             Access::Public => self.app.anonymous(method, &target, body.as_ref()).await,
         };
-        assert_eq!(answer.status, row.success().0, "{operation}: {}", answer.json);
+        assert_eq!(answer.status, contract.answer.status, "{operation}: {}", answer.json);
         assert_described(&self.document, &route, &answer);
         self.seen.insert(route.operation);
         answer
@@ -325,7 +320,7 @@ async fn a_success_of_every_operation_is_as_described() {
     s.step("end_other_sessions", "", "", None).await;
     s.step("erase_me", "", "", Some(json!({"password": PASSWORD}))).await;
 
-    let all: BTreeSet<&str> = operations().iter().map(|(route, _)| route.operation).collect();
+    let all: BTreeSet<&str> = openapi::operations().iter().map(|described| described.operation.id).collect();
     let missing: Vec<&&str> = all.difference(&s.seen).collect();
     assert_eq!(missing, Vec::<&&str>::new(), "operations without a described success");
 }
@@ -411,7 +406,10 @@ async fn score(s: &mut Scenario) {
 async fn every_private_operation_is_401_without_a_token_as_described() {
     let s = scenario().await;
     let nobody = "01900000-0000-7000-8000-00000000dead";
-    for (route, _) in operations().into_iter().filter(|(route, _)| route.access == Access::Private) {
+    for Described { route, .. } in openapi::operations() {
+        if route.access == Access::Public {
+            continue;
+        }
         let answer = s.app.anonymous(route.method.as_str(), &route.path.replace("{id}", nobody), None).await;
         answer.expect_problem(401, "unauthenticated");
         assert_described(&s.document, &route, &answer);
@@ -420,11 +418,7 @@ async fn every_private_operation_is_401_without_a_token_as_described() {
 
 /// What a property cannot be.
 fn wrong_value(schema: &Value) -> Value {
-    let kinds: Vec<&Value> = match schema["anyOf"].as_array() {
-        Some(parts) => parts.iter().map(|part| &part["type"]).collect(),
-        None => vec![&schema["type"]],
-    };
-    if kinds.iter().any(|kind| **kind == "boolean") { json!("yes") } else { json!(true) }
+    if openapi::kind_of(schema) == Some("boolean") { json!("yes") } else { json!(true) }
 }
 
 #[tokio::test]
@@ -434,8 +428,9 @@ async fn the_properties_of_a_bodys_schema_are_the_fields_of_its_parser() {
     s.keep("/categories/{id}", "create_category", json!({"name": "Cafés", "kind": "expense"})).await;
     let expense = json!({"type": "expense", "amount": "1", "description": "x"});
     s.keep("/transactions/{id}", "create_transaction", expense).await;
-    for (route, row) in operations() {
-        let Some(schema) = row.body_schema() else { continue };
+    for described in openapi::operations() {
+        let Some(schema) = described.body_schema() else { continue };
+        let route = &described.route;
         let id =
             s.made.0.get(route.path).cloned().unwrap_or_else(|| s.made.get("/transactions/{id}").to_owned());
         let (method, target) = (route.method.as_str(), route.path.replace("{id}", &id));
@@ -447,7 +442,7 @@ async fn the_properties_of_a_bodys_schema_are_the_fields_of_its_parser() {
             properties.iter().map(|(name, schema)| (name.clone(), wrong_value(schema))).collect();
         if !wrong.is_empty() {
             let answer = s.app.call(&s.user, method, &target, &[], Some(&wrong.into())).await;
-            assert_described(&s.document, &route, &answer);
+            assert_described(&s.document, route, &answer);
             assert_eq!(answer.status, 422, "{what}: {}", answer.json);
             let found: BTreeSet<String> = answer.errors().into_iter().map(|(pointer, _)| pointer).collect();
             let wanted: BTreeSet<String> = properties.keys().map(|name| format!("/{name}")).collect();
@@ -459,7 +454,7 @@ async fn the_properties_of_a_bodys_schema_are_the_fields_of_its_parser() {
         extra.insert("notAField".into(), json!(1));
         let answer = s.app.call(&s.user, method, &target, &[], Some(&extra.into())).await;
         answer.expect_problem(400, "unknown_field");
-        assert_described(&s.document, &route, &answer);
+        assert_described(&s.document, route, &answer);
         assert_eq!(answer.errors(), [("/notAField".to_owned(), "unknown_field".to_owned())], "{what}");
 
         // What is required is exactly what an empty body lacks.
@@ -469,7 +464,7 @@ async fn the_properties_of_a_bodys_schema_are_the_fields_of_its_parser() {
             .flatten()
             .map(|name| format!("/{}", name.as_str().unwrap()))
             .collect();
-        assert_eq!(row.is_body_required(), route.method == "PATCH" || !required.is_empty(), "{what}");
+        assert_eq!(described.is_body_required(), route.method == "PATCH" || !required.is_empty(), "{what}");
         if !required.is_empty() {
             let answer = s.app.call(&s.user, method, &target, &[], Some(&json!({}))).await;
             let found: BTreeSet<String> = answer.errors().into_iter().map(|(pointer, _)| pointer).collect();
@@ -483,7 +478,7 @@ async fn refusals_are_as_described() {
     let s = scenario().await;
     let nobody = "01900000-0000-7000-8000-00000000dead";
     let bearer = format!("Bearer {}", s.user.access);
-    for (route, row) in operations() {
+    for Described { route, .. } in openapi::operations() {
         let (method, target) =
             (route.method.as_str(), format!("/api/v1{}", route.path.replace("{id}", nobody)));
         let bodies = [
@@ -508,7 +503,7 @@ async fn refusals_are_as_described() {
         calls.extend(conditions.map(|header| (String::new(), Some(header), Some("{}"))));
         for (query, header, body) in calls {
             // Erasing or logging out would end the session that the others need; their refusals have tests of their own.
-            let body = if row.operation == "log_out" { Some("{") } else { body };
+            let body = if route.operation == "log_out" { Some("{") } else { body };
             let mut headers = vec![("authorization", bearer.as_str())];
             headers.extend(header);
             let event = event(method, &format!("{target}{query}"), &random_ip(), &headers, body);
@@ -516,4 +511,62 @@ async fn refusals_are_as_described() {
             assert_described(&s.document, &route, &answer);
         }
     }
+}
+
+/// A field's schema takes null.
+fn is_nullable(schema: &Value) -> bool {
+    let kinds = schema["type"].as_array().into_iter().flatten();
+    let any_of = schema["anyOf"].as_array().into_iter().flatten().map(|part| &part["type"]);
+    kinds.chain(any_of).any(|kind| kind == "null")
+}
+
+#[tokio::test]
+async fn a_field_of_a_patch_is_nullable_exactly_where_null_is_not_refused() {
+    let app = TestApp::start().await;
+    let mut seen = (0, 0);
+    for described in openapi::operations() {
+        if described.route.method != "PATCH" {
+            continue;
+        }
+        for (name, schema) in described.body_schema().unwrap()["properties"].as_object().unwrap() {
+            let ready = requests::ready(&app, &described.route, "null-in-a-patch").await;
+            let mut event: Value = serde_json::from_str(&ready.event).unwrap();
+            event["body"] = json!({name: null}).to_string().into();
+            event["isBase64Encoded"] = false.into();
+            let answer = app.send(&event.to_string()).await;
+            let refused = answer.errors().contains(&(format!("/{name}"), "required".to_owned()));
+            assert_eq!(refused, !is_nullable(schema), "{} {name}: {}", ready.operation, answer.json);
+            if refused { seen.0 += 1 } else { seen.1 += 1 }
+        }
+    }
+    assert!(seen.0 >= 17 && seen.1 >= 17, "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_field_that_is_left_out_has_the_default_that_its_schema_names() {
+    let app = TestApp::start().await;
+    let user = app.register().await;
+    let mut seen = 0;
+    for described in openapi::operations() {
+        let Some(schema) = described.body_schema() else { continue };
+        let defaults = schema["properties"].as_object().unwrap().iter();
+        let defaults: Vec<_> = defaults.filter(|(_, schema)| schema.get("default").is_some()).collect();
+        if defaults.is_empty() {
+            continue;
+        }
+        let mut body = described.operation.body.as_ref().unwrap().example.clone();
+        for (name, _) in &defaults {
+            body.as_object_mut().unwrap().remove(*name);
+        }
+        if described.operation.id == "create_transaction" {
+            body = json!({"type": "expense", "amount": "1.00", "description": "x"});
+        }
+        let answer = app.post(&user, described.route.path, &body).await;
+        answer.expect(201);
+        for (name, schema) in defaults {
+            assert_eq!(answer.json[name], schema["default"], "{} {name}", described.operation.id);
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 4);
 }

@@ -25,7 +25,7 @@ fn openapi_json_is_what_the_code_says() {
 
 #[test]
 fn problems_md_is_what_the_code_says() {
-    hold("docs/problems.md", &openapi::problems_md());
+    hold("docs/problems.md", &openapi::problems_md().unwrap());
 }
 
 #[test]

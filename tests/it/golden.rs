@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use local::functions::JOBS;
+use local::functions;
 use serde_json::{Value, json};
 use shared::clock::Clock;
 use tests::{Answer, TestApp};
@@ -23,7 +23,7 @@ fn events() -> Vec<(String, String)> {
         })
         .collect();
     // A job answers nothing: what it does is the tests' of its own.
-    events.retain(|name, _| JOBS.iter().all(|job| name.split('.').next() != Some(job.name)));
+    events.retain(|name, _| functions::jobs().all(|job| name.split('.').next() != Some(job.name)));
     let mut take = |names: &[&str]| -> Vec<(String, String)> {
         names
             .iter()

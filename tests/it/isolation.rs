@@ -1,6 +1,9 @@
 //! Two users: what belongs to one is to the other as if it were not there, on every route that names it.
 
 use serde_json::{Value, json};
+use shared::edge::contract::example;
+use tests::openapi::{self, Described};
+use tests::requests;
 use tests::{Answer, TestApp, User};
 
 /// An id that nobody has.
@@ -49,15 +52,6 @@ fn comparable(answer: &Answer) -> (u16, Value, Vec<String>) {
     (answer.status, json, names)
 }
 
-/// A body that would do something if the id were the caller's own.
-fn body(operation: &str) -> Option<Value> {
-    match operation {
-        "update_account" | "update_category" => Some(json!({"name": "taken"})),
-        "update_transaction" => Some(json!({"description": "taken"})),
-        _ => None,
-    }
-}
-
 #[tokio::test]
 async fn on_every_route_an_id_of_another_user_is_answered_as_one_of_nobody() {
     let app = TestApp::start().await;
@@ -65,19 +59,20 @@ async fn on_every_route_an_id_of_another_user_is_answered_as_one_of_nobody() {
     let owned = owned(&app, &user).await;
     let before = everything(&app, &user).await;
     let mut tried = Vec::new();
-    for (_, route) in app.operations() {
-        if !route.path.contains('{') {
-            continue;
-        }
-        let ids = match route.path {
-            path if path.starts_with("/accounts/{id}") => vec![&owned.account],
-            path if path.starts_with("/categories/{id}") => vec![&owned.category],
-            path if path.starts_with("/transactions/{id}") => vec![&owned.transaction, &owned.deleted],
-            path if path.starts_with("/auth/sessions/{id}") => vec![&owned.session],
-            path => panic!("{path}: this test does not know what its ids are"),
+    // The sample's body would do something if the id were the caller's own.
+    let real = [(example::CATEGORY, app.category(&other, "Housing").await)];
+    for Described { route, operation, .. } in openapi::operations() {
+        let Some((_, id)) = operation.path_id else { continue };
+        let ids = match id {
+            example::ACCOUNT => vec![&owned.account],
+            example::CATEGORY => vec![&owned.category],
+            example::TRANSACTION => vec![&owned.transaction, &owned.deleted],
+            example::SESSION => vec![&owned.session],
+            _ => panic!("{}: this test does not know what its ids are", route.path),
         };
         let method = route.method.as_str();
-        let body = body(route.operation);
+        let body = operation.body.map(|body| requests::filled(&body.example.to_string(), &real));
+        let body: Option<Value> = body.map(|body| serde_json::from_str(&body).unwrap());
         for id in ids {
             let theirs = app.call(&other, method, &route.path.replace("{id}", id), &[], body.as_ref()).await;
             let nobodys =

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use local::functions::{FUNCTIONS, JOBS};
+use local::functions::{self, apis};
 use local::lambda::{Lines, Pools, is_answer};
 use local::process;
 use local::template::Template;
@@ -55,7 +55,7 @@ fn events() -> Vec<(String, String)> {
         })
         .collect();
     // A job answers nothing that could be compared.
-    events.retain(|(name, _)| JOBS.iter().all(|job| name.split('.').next() != Some(job.name)));
+    events.retain(|(name, _)| functions::jobs().all(|job| name.split('.').next() != Some(job.name)));
     events.sort_by_key(|(name, _)| (rank(name), name.clone()));
     events
 }
@@ -184,7 +184,7 @@ async fn the_binaries_answer_the_golden_events_as_the_routers_do() {
         .map(|line| line["service"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(completed, invoked);
-    assert_eq!(invoked, FUNCTIONS.iter().map(|function| function.name.to_owned()).collect::<BTreeSet<_>>());
+    assert_eq!(invoked, apis().map(|(function, _)| function.name.to_owned()).collect::<BTreeSet<_>>());
 }
 
 /// A binary's whole life where it ends by itself: its exit status, and what it wrote on both streams.
@@ -213,7 +213,7 @@ async fn a_bad_configuration_fails_init_in_one_line_that_names_every_variable_an
         ("JWT_SECRET", "value-of-jwt-secret"),
         ("PASSWORD_PEPPER", "value-of-pepper"),
     ];
-    for function in FUNCTIONS.iter().chain(JOBS) {
+    for function in functions::ALL.iter().map(|registered| registered.function) {
         let mut wanted = vec!["LOG_LEVEL", "RATE_LIMIT_GENERAL_MAX"];
         for need in function.needs {
             wanted.extend(match need {
@@ -336,7 +336,7 @@ impl Running {
 async fn sigterm_closes_what_is_open_and_ends_within_lambdas_500_ms() {
     let app = TestApp::start().await;
     let event = std::fs::read_to_string(root().join("events/health.get.json")).unwrap();
-    for function in FUNCTIONS {
+    for (function, _) in apis() {
         let mut running = Running::start(function.name, app.variables()).await;
         running.api.until_next(PATIENCE).await.unwrap();
         // Whatever the function is, the limiter and a look-up open connections that must be closed.

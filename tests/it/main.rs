@@ -23,6 +23,7 @@ mod contention;
 mod contract;
 mod cors;
 mod crash;
+mod description;
 mod doctor;
 mod documents;
 mod edge;

@@ -13,7 +13,8 @@ use lambda_http::tower::ServiceExt;
 use serde_json::{Value, json};
 use shared::boot::Boot;
 use shared::clock::Clock;
-use shared::config::{Config, Need};
+use shared::config::Config;
+use shared::edge::contract::ERROR_CODES;
 use shared::edge::{Function, RouteInfo};
 use shared::store::{Store, indexes};
 
@@ -31,18 +32,17 @@ pub struct Mounted {
     pub routes: Vec<RouteInfo>,
 }
 
-/// Every function, built on one boot. A function that is not here is not tested, which a test of the workspace notices.
+/// Every function that requests invoke, built on one boot.
 pub fn mount(boot: &Boot) -> Vec<Mounted> {
-    macro_rules! mounted {
-        ($($package:ident),*) => { vec![$(Mounted {
-            name: $package::FUNCTION.name,
-            function: $package::FUNCTION,
-            build: $package::build,
-            router: $package::build(boot),
-            routes: $package::routes(),
-        }),*] };
-    }
-    mounted!(health, auth, accounts, categories, transactions, financial_health)
+    local::functions::apis()
+        .map(|(function, api)| Mounted {
+            name: function.name,
+            function,
+            build: api.build,
+            router: (api.build)(boot),
+            routes: (api.routes)(),
+        })
+        .collect()
 }
 
 /// An answer, read whole.
@@ -207,8 +207,8 @@ impl TestApp {
     fn mounted(variables: HashMap<String, String>, clock: Clock) -> Self {
         log::start();
         canary::learn_variables(&variables);
-        let needs = [Need::Mongo, Need::Redis, Need::Jwt, Need::Auth];
-        let config = Config::load(&variables, &needs).unwrap_or_else(|error| panic!("{error}"));
+        let config =
+            Config::load(&variables, &local::functions::needs()).unwrap_or_else(|error| panic!("{error}"));
         let boot = Boot::with_clock(config, clock.clone());
         Self { functions: mount(&boot), boot, clock, variables }
     }
@@ -262,6 +262,10 @@ impl TestApp {
         let bytes = body.collect().await.expect("a body").to_bytes();
         let json = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };
         canary::learn_answer(&parts.headers, &json);
+        for error in json["errors"].as_array().into_iter().flatten() {
+            let listed = ERROR_CODES.iter().any(|(code, _)| error["code"] == *code);
+            assert!(listed, "shared::edge::contract::ERROR_CODES does not list {error}");
+        }
         Answer { status: parts.status.as_u16(), headers: parts.headers, json, raw: bytes }
     }
 

@@ -1,13 +1,12 @@
-//! One valid request of every operation, with what must be there before it, and what a user sees afterwards. Tests of what
-//! breaks off use it; a new operation must say its request here, or they fail by its name.
-
-use std::collections::HashMap;
-use std::sync::OnceLock;
+//! One valid request of every operation, its contract's sample, with what must be there before it, and what a user sees
+//! afterwards. Tests of what breaks off use it; a new operation that needs something first must say so here.
 
 use serde_json::{Value, json};
-use shared::edge::RouteInfo;
+use shared::edge::contract::example;
+use shared::edge::{Access, RouteInfo};
 
 use crate::app::{Answer, PASSWORD, TestApp, User, event, random_ip, random_name};
+use crate::openapi::operations;
 
 /// A request that succeeds.
 pub struct Ready {
@@ -20,190 +19,139 @@ pub struct Ready {
     pub done: Option<u16>,
 }
 
-/// What an operation needs beside its route.
-struct Parts {
+/// What is there before a request.
+struct Scene {
     user: User,
-    /// In the place of `{id}`.
-    id: String,
-    query: String,
-    body: Option<Value>,
-    done: Option<u16>,
-    /// Without the user's access token.
-    anonymous: bool,
+    /// What stands in the sample, and what is there in its place.
+    real: Vec<(&'static str, String)>,
 }
 
-impl Parts {
+impl Scene {
     fn of(user: User) -> Self {
-        Self { user, id: String::new(), query: String::new(), body: None, done: None, anonymous: false }
+        Self { user, real: Vec::new() }
     }
-    fn id(self, id: &Value) -> Self {
-        Self { id: id.as_str().unwrap_or_default().to_owned(), ..self }
+    fn with(mut self, example: &'static str, real: impl AsRef<str>) -> Self {
+        self.real.push((example, real.as_ref().to_owned()));
+        self
     }
-    fn query(self, query: String) -> Self {
-        Self { query, ..self }
-    }
-    fn body(self, body: Value) -> Self {
-        Self { body: Some(body), ..self }
-    }
-    fn done(self, status: u16) -> Self {
-        Self { done: Some(status), ..self }
-    }
-    fn anonymous(self) -> Self {
-        Self { anonymous: true, ..self }
-    }
+}
+
+fn id_of(item: &Value) -> &str {
+    item["id"].as_str().unwrap_or_default()
+}
+
+/// A sample with what is there in the place of what stands in it.
+pub fn filled(sample: &str, real: &[(&str, String)]) -> String {
+    real.iter().fold(sample.to_owned(), |text, (example, real)| text.replace(example, real))
 }
 
 /// A valid request of the operation, by a user of its own. `request_id` comes back in the log.
 pub async fn ready(app: &TestApp, route: &RouteInfo, request_id: &str) -> Ready {
+    let described = operations().into_iter().find(|described| described.operation.id == route.operation);
+    let described = described.unwrap_or_else(|| panic!("{} is not described", route.operation));
     let user = app.register().await;
-    let parts = match route.path.split('/').nth(1) {
-        Some("health" | "financial-health") => looks(app, route.operation, user).await,
-        Some("auth") => auth(app, route.operation, user).await,
-        Some("accounts") => accounts(app, route.operation, user).await,
-        Some("categories") => categories(app, route.operation, user).await,
-        _ => transactions(app, route.operation, user).await,
+    let scene = match described.function {
+        "health" => Scene::of(user),
+        "financial-health" => {
+            app.expense(&user, "12.00", "2026-01-05", "Rent").await;
+            Scene::of(user)
+        }
+        "auth" => auth(app, route.operation, user).await,
+        "accounts" => accounts(app, user).await,
+        "categories" => categories(app, user).await,
+        "transactions" => transactions(app, route.operation, user).await,
+        other => panic!("{other}: tests/src/requests.rs does not know what its requests need"),
     };
-    let Some(parts) = parts else {
-        panic!("{} {}: tests/src/requests.rs has no valid request of it", route.method, route.path)
-    };
-    let target = format!("/api/v1{}{}", route.path.replace("{id}", &parts.id), parts.query);
-    let bearer = format!("Bearer {}", parts.user.access);
+    let sample = described.operation;
+    let id = sample.path_id.map_or("", |(_, id)| id);
+    let target =
+        filled(&format!("/api/v1{}{}", route.path.replace("{id}", id), sample.sample_query), &scene.real);
+    let bearer = format!("Bearer {}", scene.user.access);
     let mut headers = vec![("x-request-id", request_id)];
-    if !parts.anonymous {
+    if route.access == Access::Private {
         headers.push(("authorization", &bearer));
     }
     if route.method == http::Method::POST {
         headers.push(("idempotency-key", "once"));
     }
-    let body = parts.body.as_ref().map(Value::to_string);
-    let event = event(route.method.as_str(), &target, &parts.user.ip, &headers, body.as_deref());
-    let success = success(route.operation);
-    Ready { operation: route.operation, user: parts.user, event, success, done: parts.done }
+    // An optional body whose example is empty is left out.
+    let body = sample.body.filter(|body| body.required || body.example != json!({}));
+    let body = body.map(|body| filled(&body.example.to_string(), &scene.real));
+    let event = event(route.method.as_str(), &target, &scene.user.ip, &headers, body.as_deref());
+    let done = match route.operation {
+        "register" | "refresh" => Some(409),
+        "erase_me" => Some(401),
+        "end_session" | "delete_account" | "delete_category" | "delete_transaction" => Some(404),
+        _ => None,
+    };
+    Ready { operation: route.operation, user: scene.user, event, success: sample.answer.status, done }
 }
 
-/// The status of an operation's success.
-fn success(operation: &str) -> u16 {
-    static ALL: OnceLock<HashMap<&str, u16>> = OnceLock::new();
-    let rows = || crate::openapi::rows().into_iter();
-    let all = ALL.get_or_init(|| rows().map(|row| (row.operation, row.success().0)).collect());
-    *all.get(operation).expect("every operation has a row")
-}
-
-async fn looks(app: &TestApp, operation: &str, user: User) -> Option<Parts> {
-    Some(match operation {
-        "get_health" | "get_method" => Parts::of(user).anonymous(),
-        "get_score" | "get_latest_score" => {
-            app.expense(&user, "12.00", "2026-01-05", "Rent").await;
-            Parts::of(user).query("?asOf=2026-03-31".to_owned())
-        }
-        _ => return None,
-    })
-}
-
-async fn auth(app: &TestApp, operation: &str, user: User) -> Option<Parts> {
-    let credentials = json!({"email": user.email, "password": PASSWORD});
-    let refresh = json!({"refreshToken": user.refresh});
-    Some(match operation {
+async fn auth(app: &TestApp, operation: &str, user: User) -> Scene {
+    let scene = Scene::of(user.clone()).with(example::PASSWORD, PASSWORD);
+    match operation {
         "register" => {
             let email = format!("new-{}@example.com", random_name());
-            let new = User { email: email.clone(), access: String::new(), ip: random_ip(), ..user };
-            Parts::of(new).anonymous().body(json!({"email": email, "password": PASSWORD})).done(409)
+            let user = User { email: email.clone(), access: String::new(), ip: random_ip(), ..user };
+            Scene { user, ..scene }.with(example::EMAIL, email)
         }
-        "log_in" => Parts::of(user).anonymous().body(credentials),
-        "refresh" => Parts::of(user).anonymous().body(refresh).done(409),
-        "log_out" => Parts::of(user).anonymous().body(refresh),
-        "get_me" | "list_sessions" => Parts::of(user),
-        "update_me" => Parts::of(user).body(json!({"firstName": "Ada", "locale": "en-GB"})),
+        "log_in" => scene.with(example::EMAIL, &user.email),
+        "refresh" | "log_out" => scene.with(example::REFRESH_TOKEN, &user.refresh),
         "erase_me" => {
             app.expense(&user, "3.00", "2026-03-05", "Kept by nobody").await;
-            Parts::of(user).body(json!({"password": PASSWORD})).done(401)
+            scene
         }
         "end_other_sessions" => {
             app.log_in(&user).await;
-            Parts::of(user)
+            scene
         }
         "end_session" => {
             app.log_in(&user).await;
             let sessions = app.get(&user, "/auth/sessions").await;
             let other = sessions.items().iter().find(|session| session["current"] == false);
-            Parts::of(user).id(&other.expect("a second session")["id"]).done(404)
+            scene.with(example::SESSION, id_of(other.expect("a second session")))
         }
-        _ => return None,
-    })
+        _ => scene,
+    }
 }
 
-async fn accounts(app: &TestApp, operation: &str, user: User) -> Option<Parts> {
-    let savings = json!({"name": "Savings", "type": "savings", "openingBalance": {"amount": "10.00"},
-        "openingDate": "2026-01-01"});
-    if operation == "create_account" {
-        return Some(Parts::of(user).body(savings));
-    }
-    let id = app.create(&user, "/accounts", savings).await["id"].clone();
-    let expense = json!({"accountId": id, "type": "expense", "amount": "4.00", "date": "2026-03-05",
+fn savings() -> Value {
+    json!({"name": "Savings", "type": "savings", "openingBalance": {"amount": "10.00"}, "openingDate": "2026-01-01"})
+}
+
+async fn accounts(app: &TestApp, user: User) -> Scene {
+    let account = app.create(&user, "/accounts", savings()).await;
+    let expense = json!({"accountId": account["id"], "type": "expense", "amount": "4.00", "date": "2026-03-05",
         "description": "Moved"});
     app.create(&user, "/transactions", expense).await;
-    Some(match operation {
-        "list_accounts" => Parts::of(user).query("?asOf=2026-03-31".to_owned()),
-        "get_account" => Parts::of(user).id(&id),
-        "update_account" => Parts::of(user).id(&id).body(json!({"name": "Rainy days"})),
-        "delete_account" => {
-            let first = app.first_account(&user).await;
-            Parts::of(user).id(&id).query(format!("?moveTo={first}")).done(404)
-        }
-        _ => return None,
-    })
+    let first = app.first_account(&user).await;
+    Scene::of(user).with(example::ACCOUNT, id_of(&account)).with(example::OTHER_ACCOUNT, first)
 }
 
-async fn categories(app: &TestApp, operation: &str, user: User) -> Option<Parts> {
-    let cafes = json!({"name": "Cafés", "kind": "expense"});
-    if operation == "create_category" {
-        return Some(Parts::of(user).body(cafes));
-    }
-    let id = app.create(&user, "/categories", cafes).await["id"].clone();
-    let expense = json!({"categoryId": id, "type": "expense", "amount": "4.00", "date": "2026-03-05",
+async fn categories(app: &TestApp, user: User) -> Scene {
+    let category = app.create(&user, "/categories", json!({"name": "Bakeries", "kind": "expense"})).await;
+    let expense = json!({"categoryId": category["id"], "type": "expense", "amount": "4.00", "date": "2026-03-05",
         "description": "Moved"});
     app.create(&user, "/transactions", expense).await;
-    Some(match operation {
-        "list_categories" => Parts::of(user),
-        "get_category" => Parts::of(user).id(&id),
-        "update_category" => Parts::of(user).id(&id).body(json!({"name": "Coffee", "essential": true})),
-        "delete_category" => {
-            let other = app.category(&user, "Food & Dining").await;
-            Parts::of(user).id(&id).query(format!("?moveTo={other}")).done(404)
-        }
-        _ => return None,
-    })
+    let other = app.category(&user, "Food & Dining").await;
+    Scene::of(user).with(example::CATEGORY, id_of(&category)).with(example::OTHER_CATEGORY, other)
 }
 
-async fn transactions(app: &TestApp, operation: &str, user: User) -> Option<Parts> {
-    let savings = json!({"name": "Savings", "type": "savings", "openingBalance": {"amount": "10.00"},
-        "openingDate": "2026-01-01"});
-    let savings = app.create(&user, "/accounts", savings).await["id"].clone();
+async fn transactions(app: &TestApp, operation: &str, user: User) -> Scene {
+    let other = app.create(&user, "/accounts", savings()).await;
     let (food, shopping) =
         (app.category(&user, "Food & Dining").await, app.category(&user, "Shopping").await);
     let split = json!({"type": "expense", "amount": "30.00", "date": "2026-03-05", "description": "Market",
         "splits": [{"categoryId": food, "amount": "10.00"}, {"categoryId": shopping, "amount": "20.00"}]});
-    let split = app.create(&user, "/transactions", split).await["id"].clone();
-    Some(match operation {
-        "create_transaction" => Parts::of(user).body(json!({"type": "transfer", "amount": "5.00",
-            "date": "2026-03-06", "description": "Save", "transferAccountId": savings})),
-        "list_transactions" => Parts::of(user).query("?from=2026-01-01&limit=10".to_owned()),
-        "get_summary" => Parts::of(user).query("?from=2026-01-01&to=2026-12-31".to_owned()),
-        "get_transaction" => Parts::of(user).id(&split),
-        "update_transaction" => {
-            let housing = app.category(&user, "Housing").await;
-            Parts::of(user)
-                .id(&split)
-                .body(json!({"amount": "7.00", "splits": null, "categoryId": housing, "date": "2026-04-01"}))
-        }
-        "delete_transaction" => Parts::of(user).id(&split).done(404),
-        "restore_transaction" => {
-            let path = format!("/transactions/{}", split.as_str().unwrap_or_default());
-            app.delete(&user, &path).await.expect(204);
-            Parts::of(user).id(&split)
-        }
-        _ => return None,
-    })
+    let split = app.create(&user, "/transactions", split).await;
+    if operation == "restore_transaction" {
+        app.delete(&user, &format!("/transactions/{}", id_of(&split))).await.expect(204);
+    }
+    let housing = app.category(&user, "Housing").await;
+    Scene::of(user)
+        .with(example::OTHER_ACCOUNT, id_of(&other))
+        .with(example::CATEGORY, housing)
+        .with(example::TRANSACTION, id_of(&split))
 }
 
 impl Ready {

@@ -30,31 +30,48 @@ impl FieldValue for RateBps {
 type Name = Text<1, 100>;
 
 json_body! {
-    /// `POST /accounts`.
+    /// A new account.
     pub struct CreateAccountBody {
+        /// What the user calls it.
         required name: Name as "name",
+        /// What kind of account it is.
         required kind: AccountKind as "type",
+        /// ISO 4217; without it, the user's. It cannot change later.
         optional currency: Currency as "currency",
+        /// What was on the account at the opening date; below zero for a debt. Without it, balances are unknown.
         optional opening_balance: Amount as "openingBalance",
+        /// The day of the opening balance, from 1900 to 2199; without it, today in the user's time zone.
         optional opening_date: Date as "openingDate",
+        /// Of a credit card; not below zero.
         optional credit_limit: Amount as "creditLimit",
+        /// Interest of a year in basis points: 1999 is 19.99 %.
         optional interest_rate_bps: RateBps as "interestRateBps",
+        /// What is due each month at least; not below zero.
         optional minimum_payment: Amount as "minimumPayment",
-        optional archived: bool as "archived",
+        /// An archived account takes no new transactions.
+        default archived: bool as "archived" = false,
     }
 }
 
 json_body! {
-    /// `PATCH /accounts/{id}`. The currency of an account cannot change.
+    /// A change of an account (RFC 7396). Its currency cannot change.
     pub struct UpdateAccountBody {
-        patch name: Name as "name",
-        patch kind: AccountKind as "type",
+        /// What the user calls it.
+        change name: Name as "name",
+        /// What kind of account it is.
+        change kind: AccountKind as "type",
+        /// What was on the account at the opening date; `null` makes it unknown.
         patch opening_balance: Amount as "openingBalance",
-        patch opening_date: Date as "openingDate",
+        /// The day of the opening balance, from 1900 to 2199.
+        change opening_date: Date as "openingDate",
+        /// Of a credit card; not below zero.
         patch credit_limit: Amount as "creditLimit",
+        /// Interest of a year in basis points: 1999 is 19.99 %.
         patch interest_rate_bps: RateBps as "interestRateBps",
+        /// What is due each month at least; not below zero.
         patch minimum_payment: Amount as "minimumPayment",
-        patch archived: bool as "archived",
+        /// An archived account takes no new transactions.
+        change archived: bool as "archived",
     }
 }
 

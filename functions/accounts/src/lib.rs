@@ -1,6 +1,7 @@
 //! `/accounts`: where the user's money is, with balances that are always the opening balance plus what moved since.
 //! Must never compute a balance itself: the ledger keeps it.
 
+mod contract;
 mod fields;
 mod routes;
 mod view;
@@ -11,6 +12,7 @@ use shared::config::Need;
 use shared::edge::AppState;
 use shared::edge::{Function, RouteInfo, Routes, layers};
 
+pub use contract::contract;
 pub use fields::{CreateAccountBody, UpdateAccountBody};
 pub use view::AccountView;
 

@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use finance::currency::Currency;
 use finance::id::AccountId;
 use shared::edge::amount::AmountSign;
-use shared::edge::body::{self, Body, Patch};
+use shared::edge::body::{Body, Patch};
 use shared::edge::path::Id;
 use shared::edge::query::{self, Query};
 use shared::edge::respond::{Answer, Page};
@@ -119,7 +119,7 @@ fn new_account(
         credit_limit_minor: limit,
         interest_rate_bps: body.interest_rate_bps.map(|rate| rate.0),
         minimum_payment_minor: payment,
-        archived: body.archived.unwrap_or(false),
+        archived: body.archived,
         movement_minor: 0,
         version: 1,
         knowledge: 0,
@@ -155,15 +155,6 @@ struct Change {
 
 fn parse_change(body: UpdateAccountBody, currency: Currency) -> Result<Change, Problem> {
     let mut errors = Vec::new();
-    body::refuse_removal(
-        &mut errors,
-        &[
-            ("/name", matches!(body.name, Patch::Clear)),
-            ("/type", matches!(body.kind, Patch::Clear)),
-            ("/openingDate", matches!(body.opening_date, Patch::Clear)),
-            ("/archived", matches!(body.archived, Patch::Clear)),
-        ],
-    );
     let opening =
         minor(&mut errors, body.opening_balance.value(), currency, "/openingBalance/amount", AmountSign::Any);
     let limit = minor(
@@ -202,15 +193,15 @@ impl Change {
                 self.minimum_payment_minor,
                 account.minimum_payment_minor,
             ),
-            name: self.body.name.set().map_or(account.name, |name| name.0),
-            kind: self.body.kind.set().unwrap_or(account.kind),
-            opening_date: self.body.opening_date.set().unwrap_or(account.opening_date),
+            name: self.body.name.map_or(account.name, |name| name.0),
+            kind: self.body.kind.unwrap_or(account.kind),
+            opening_date: self.body.opening_date.unwrap_or(account.opening_date),
             interest_rate_bps: match self.body.interest_rate_bps {
                 Patch::Keep => account.interest_rate_bps,
                 Patch::Clear => None,
                 Patch::Set(rate) => Some(rate.0),
             },
-            archived: self.body.archived.set().unwrap_or(account.archived),
+            archived: self.body.archived.unwrap_or(account.archived),
             ..account
         }
     }

@@ -57,63 +57,82 @@ impl FieldValue for Locale {
         })
     }
     fn schema() -> Value {
-        serde_json::json!({"type": "string", "maxLength": 35})
+        serde_json::json!({"type": "string", "maxLength": 35, "pattern": "^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"})
     }
 }
 
 type Name = Text<0, 100>;
 
 json_body! {
-    /// `POST /auth/register`.
+    /// A new user.
     pub struct RegisterBody {
+        /// The address to sign in with; upper and lower case are one.
         required email: Email as "email",
+        /// A new password, which must not be a common one nor made of the address or the names.
         required password: NewPassword as "password",
+        /// The first name; empty counts as none.
         optional first_name: Name as "firstName",
+        /// The last name; empty counts as none.
         optional last_name: Name as "lastName",
+        /// What new accounts are in, ISO 4217; without it, the service's own.
         optional currency: Currency as "currency",
+        /// What days and months are the user's by, IANA; without it, UTC.
         optional time_zone: TimeZoneName as "timeZone",
+        /// How the user wants to read, BCP 47.
         optional locale: Locale as "locale",
     }
 }
 
 json_body! {
-    /// `POST /auth/login`. A second factor is only looked at where the user has one.
+    /// Credentials. A second factor is only looked at where the user has one.
     pub struct LogInBody {
+        /// The user's address.
         required email: Secret as "email",
+        /// The user's password.
         required password: Secret as "password",
+        /// The code of an authenticator app.
         optional totp: Secret as "totp",
+        /// One of the codes for when there is no authenticator.
         optional recovery_code: Secret as "recoveryCode",
     }
 }
 
 json_body! {
-    /// `POST /auth/refresh`; without the token, the cookie's is used.
+    /// The refresh token to renew; without it, the cookie's is used.
     pub struct RefreshBody {
+        /// The refresh token of the last answer.
         optional refresh_token: Secret as "refreshToken",
     }
 }
 
 json_body! {
-    /// `POST /auth/logout`; without the token, the cookie's or the bearer's session ends.
+    /// The session to end, by its refresh token; without it, the cookie's or the bearer's ends.
     pub struct LogOutBody {
+        /// The refresh token of the last answer.
         optional refresh_token: Secret as "refreshToken",
     }
 }
 
 json_body! {
-    /// `PATCH /auth/me`.
+    /// A change of the user (RFC 7396).
     pub struct UpdateMeBody {
+        /// The first name; empty counts as none.
         patch first_name: Name as "firstName",
+        /// The last name; empty counts as none.
         patch last_name: Name as "lastName",
-        patch currency: Currency as "currency",
-        patch time_zone: TimeZoneName as "timeZone",
+        /// What new accounts are in, and what the score is computed in; ISO 4217.
+        change currency: Currency as "currency",
+        /// What days and months are the user's by; IANA.
+        change time_zone: TimeZoneName as "timeZone",
+        /// How the user wants to read, BCP 47.
         patch locale: Locale as "locale",
     }
 }
 
 json_body! {
-    /// `DELETE /auth/me`.
+    /// What confirms that it is the user who erases itself.
     pub struct EraseMeBody {
+        /// The user's password.
         required password: Secret as "password",
     }
 }

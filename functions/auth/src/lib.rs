@@ -4,6 +4,7 @@
 
 mod authenticate;
 mod body;
+mod contract;
 mod cookie;
 mod email;
 mod end_other_sessions;
@@ -31,6 +32,7 @@ use shared::edge::{Function, LimitClass, Problem, ProblemType, RouteInfo, Routes
 use shared::store::{Mongo, Store};
 
 pub use body::{EraseMeBody, LogInBody, LogOutBody, RefreshBody, RegisterBody, UpdateMeBody};
+pub use contract::contract;
 pub use view::{SessionView, SignedInView, TokensOnlyView, TokensView, UserView};
 
 pub const FUNCTION: Function =

@@ -1,9 +1,9 @@
 //! `PATCH /auth/me`: changes what a user may say about itself.
 
 use axum::extract::State;
-use shared::edge::body::{self, Body, Patch};
+use shared::edge::body::Body;
 use shared::edge::respond::Answer;
-use shared::edge::{IfMatch, Principal, Problem, Scope, query};
+use shared::edge::{IfMatch, Principal, Problem, Scope};
 use shared::store::users::{User, Users};
 
 use crate::App;
@@ -17,15 +17,6 @@ pub(crate) async fn update_me(
     condition: IfMatch,
     Body { value: body, .. }: Body<UpdateMeBody>,
 ) -> Result<Answer, Problem> {
-    let mut errors = Vec::new();
-    body::refuse_removal(
-        &mut errors,
-        &[
-            ("/currency", matches!(body.currency, Patch::Clear)),
-            ("/timeZone", matches!(body.time_zone, Patch::Clear)),
-        ],
-    );
-    query::finish(errors)?;
     let users = Users::new(app.parts()?.store(&scope));
     let fresh = move |user: &User| condition.allows(&user.version.to_string());
     let changed = users.update(caller.user, fresh, move |user| changed(user, body.clone())).await?;
@@ -36,8 +27,8 @@ fn changed(user: User, body: UpdateMeBody) -> User {
     User {
         first_name: body.first_name.apply_text(user.first_name, |text| text.0),
         last_name: body.last_name.apply_text(user.last_name, |text| text.0),
-        currency: body.currency.set().unwrap_or(user.currency),
-        time_zone: body.time_zone.set().map_or(user.time_zone, |zone| zone.0),
+        currency: body.currency.unwrap_or(user.currency),
+        time_zone: body.time_zone.map_or(user.time_zone, |zone| zone.0),
         locale: body.locale.apply_text(user.locale, |locale| locale.0),
         ..user
     }

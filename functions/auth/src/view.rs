@@ -8,19 +8,31 @@ use shared::store::sessions::Session;
 use shared::store::users::User;
 use utoipa::ToSchema;
 
+/// The signed-in user.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UserView {
+    /// The user's id.
     pub id: String,
+    /// The address that the user signs in with.
     pub email: String,
+    /// Whether the address was confirmed.
     pub email_verified: bool,
+    /// The first name.
     pub first_name: Option<String>,
+    /// The last name.
     pub last_name: Option<String>,
+    /// What new accounts are in, and what the score is computed in; ISO 4217.
     pub currency: &'static str,
+    /// What days and months are the user's by; IANA.
     pub time_zone: String,
+    /// How the user wants to read; BCP 47.
     pub locale: Option<String>,
+    /// Whether signing in takes a second factor.
     pub mfa_enabled: bool,
+    /// When the user registered.
     pub created_at: String,
+    /// Grows with each change of the user.
     pub version: i64,
 }
 
@@ -50,38 +62,53 @@ impl UserView {
     }
 }
 
+/// The tokens of a session.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TokensView {
+    /// A JWT for `Authorization: Bearer`.
     pub access_token: String,
     /// Always `Bearer`.
     pub token_type: &'static str,
-    /// Seconds.
+    /// Seconds until the access token ends.
     pub expires_in: i64,
+    /// Brings new tokens, once.
     pub refresh_token: String,
     /// Seconds until the session ends whatever happens.
     pub refresh_expires_in: i64,
 }
 
+/// A user with the tokens of a new session.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SignedInView {
+    /// The user.
     pub user: UserView,
+    /// The tokens of the session.
     pub tokens: TokensView,
 }
 
+/// New tokens of a session.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TokensOnlyView {
+    /// The tokens of the session.
     pub tokens: TokensView,
 }
 
+/// A place where the user is signed in.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionView {
+    /// The session's id.
     pub id: String,
+    /// When it began.
     pub created_at: String,
+    /// When its tokens were last renewed.
     pub last_used_at: String,
+    /// The client's address as it began.
     pub ip: String,
+    /// What the client called itself as it began.
     pub user_agent: String,
+    /// Whether it is the one of this request.
     pub current: bool,
 }
 

@@ -1,6 +1,8 @@
 //! `/categories`: what money is earned with or spent on. Must never change a category's kind: what it meant in past
 //! months would change with it.
 
+mod contract;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -10,7 +12,7 @@ use serde::Serialize;
 use shared::boot::Boot;
 use shared::config::Need;
 use shared::edge::AppState;
-use shared::edge::body::{self, Body, Patch, Text};
+use shared::edge::body::{Body, Text};
 use shared::edge::path::Id;
 use shared::edge::query::{self, Query};
 use shared::edge::respond::{Answer, Page};
@@ -19,6 +21,8 @@ use shared::store::Claim;
 use shared::store::categories::{Categories, Category};
 use shared::{ids, json_body};
 use utoipa::ToSchema;
+
+pub use contract::contract;
 
 pub const FUNCTION: Function = Function { name: "categories", needs: &[Need::Mongo, Need::Redis, Need::Jwt] };
 
@@ -44,36 +48,52 @@ pub fn build(boot: &Boot) -> Router {
 type Name = Text<1, 100>;
 
 json_body! {
-    /// `POST /categories`.
+    /// A new category.
     pub struct CreateCategoryBody {
+        /// What the user calls it.
         required name: Name as "name",
+        /// Whether money comes in or goes out under it. It cannot change later.
         required kind: CategoryKind as "kind",
-        optional essential: bool as "essential",
+        /// Whether the user needs it to live: what the score counts as essential.
+        default essential: bool as "essential" = false,
+        /// The category that it is a part of, of the same kind and without a parent itself.
         optional parent_id: CategoryId as "parentId",
-        optional archived: bool as "archived",
+        /// An archived category is not offered for new transactions.
+        default archived: bool as "archived" = false,
     }
 }
 
 json_body! {
-    /// `PATCH /categories/{id}`.
+    /// A change of a category (RFC 7396). Its kind cannot change.
     pub struct UpdateCategoryBody {
-        patch name: Name as "name",
-        patch essential: bool as "essential",
+        /// What the user calls it.
+        change name: Name as "name",
+        /// Whether the user needs it to live: what the score counts as essential.
+        change essential: bool as "essential",
+        /// The category that it is a part of, of the same kind and without a parent itself; `null` for none.
         patch parent_id: CategoryId as "parentId",
-        patch archived: bool as "archived",
+        /// An archived category is not offered for new transactions.
+        change archived: bool as "archived",
     }
 }
 
+/// A category.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CategoryView {
+    /// The category's id.
     pub id: String,
+    /// What the user calls it.
     pub name: String,
-    /// `income` or `expense`.
+    /// Whether money comes in or goes out under it; never changes.
     pub kind: &'static str,
+    /// Whether the user needs it to live: what the score counts as essential.
     pub essential: bool,
+    /// The category that it is a part of.
     pub parent_id: Option<String>,
+    /// An archived category is not offered for new transactions.
     pub archived: bool,
+    /// Grows with each change of the category.
     pub version: i64,
 }
 
@@ -144,9 +164,9 @@ async fn create_category(
         id: CategoryId::new(ids::new_id(&app.clock)),
         name: body.name.0,
         kind: body.kind,
-        essential: body.essential.unwrap_or(false),
+        essential: body.essential,
         parent_id: body.parent_id,
-        archived: body.archived.unwrap_or(false),
+        archived: body.archived,
         version: 1,
         knowledge: 0,
     };
@@ -161,24 +181,14 @@ async fn update_category(
     condition: IfMatch,
     Body { value: body, .. }: Body<UpdateCategoryBody>,
 ) -> Result<Answer, Problem> {
-    let mut errors = Vec::new();
-    body::refuse_removal(
-        &mut errors,
-        &[
-            ("/name", matches!(body.name, Patch::Clear)),
-            ("/essential", matches!(body.essential, Patch::Clear)),
-            ("/archived", matches!(body.archived, Patch::Clear)),
-        ],
-    );
-    query::finish(errors)?;
     let fresh = move |category: &Category| condition.allows(&tag(category));
     let change = move |category: Category| {
         let body = body.clone();
         Category {
-            name: body.name.set().map_or(category.name, |name| name.0),
-            essential: body.essential.set().unwrap_or(category.essential),
+            name: body.name.map_or(category.name, |name| name.0),
+            essential: body.essential.unwrap_or(category.essential),
             parent_id: body.parent_id.apply(category.parent_id),
-            archived: body.archived.set().unwrap_or(category.archived),
+            archived: body.archived.unwrap_or(category.archived),
             ..category
         }
     };

@@ -1,6 +1,7 @@
 //! `/financial-health`: the score, with its reasons, and the method itself. Reads monthly totals only. Must never compute
 //! anything that `finance::score` does not say, nor call itself a credit score or advice.
 
+mod contract;
 mod method;
 mod view;
 
@@ -16,6 +17,7 @@ use shared::edge::{Function, Principal, Problem, ProblemType, RouteInfo, Routes,
 use shared::store::score::ScoreFacts;
 use shared::store::users::Users;
 
+pub use contract::contract;
 pub use method::{ComponentMethodView, MethodView, PillarMethodView, ThresholdView};
 pub use view::{
     ActionView, ComponentView, ExcludedView, InputView, MissingView, PillarView, ScoreView, WindowView,

@@ -6,52 +6,77 @@ use serde::Serialize;
 use shared::edge::respond::Answer;
 use utoipa::ToSchema;
 
+/// How the score is computed: all of it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MethodView {
+    /// The method's version.
     pub method: &'static str,
+    /// What the score is not.
     pub disclaimer: &'static str,
+    /// What it reads.
     pub inputs: Vec<&'static str>,
+    /// Which months it looks at.
     pub window: &'static str,
+    /// How points are read off the anchors.
     pub points: &'static str,
+    /// How the score is made of the points.
     pub score: &'static str,
+    /// How coverage is counted.
     pub coverage: &'static str,
-    /// Basis points.
+    /// The least coverage that has a score, in basis points.
     pub coverage_min: i64,
+    /// Coverage in words: the least basis points of each.
     pub confidence: Vec<ThresholdView>,
+    /// The score in words: the least points of each.
     pub grades: Vec<ThresholdView>,
     /// Why there may be no score, in the order judged.
     pub reasons: Vec<&'static str>,
     /// Why a component may be missing.
     pub component_reasons: Vec<&'static str>,
+    /// How actions are chosen.
     pub actions: &'static str,
+    /// The pillars with their components.
     pub pillars: Vec<PillarMethodView>,
+    /// What the method stands on.
     pub sources: Vec<&'static str>,
 }
 
 /// A word, and the least number that earns it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ThresholdView {
+    /// The word.
     pub name: &'static str,
+    /// The least number that earns it.
     pub min: i64,
 }
 
+/// One pillar of the method.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PillarMethodView {
+    /// The pillar's name.
     pub name: &'static str,
+    /// What its points are made of.
     pub components: Vec<ComponentMethodView>,
 }
 
+/// How one component is computed.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ComponentMethodView {
+    /// The component's name.
     pub name: &'static str,
+    /// What is measured.
     pub formula: &'static str,
+    /// The unit of the value and of the anchors.
     pub unit: &'static str,
     /// Pairs of value and points in hundredths; straight lines between, rounded down; the end values hold outside.
     pub anchors: Vec<[i64; 2]>,
+    /// Where the value comes from.
     pub basis: &'static str,
+    /// When it cannot be computed.
     pub missing_when: &'static str,
+    /// Where the anchors come from.
     pub source: &'static str,
     /// Whether it is computed yet; one that is not is missing, never 0.
     pub available: bool,

@@ -1,130 +1,159 @@
 //! A score as clients see it.
 
-use finance::money::Money;
 use finance::score::{Action, ActionChange, Component, InputValue, Pillar, Score, method};
 use serde::Serialize;
+use shared::edge::amount::AmountView;
 use utoipa::ToSchema;
 
+/// The financial-health score, with everything that it was computed from.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ScoreView {
     /// 0 to 100; `null` with a reason.
     pub score: Option<i64>,
+    /// The score as a word; `null` without a score.
     pub grade: Option<&'static str>,
+    /// The method's version.
     pub method: &'static str,
+    /// The day that the score is of.
     pub as_of: String,
+    /// The months that were looked at; `null` where there are none.
     pub window: Option<WindowView>,
-    /// Basis points.
+    /// How much of the method the data allows, in basis points.
     pub coverage: i64,
-    /// `high`, `medium` or `low`.
+    /// The coverage as a word.
     pub confidence: &'static str,
+    /// The four pillars with their components.
     pub pillars: Vec<PillarView>,
+    /// What would raise the score most, the best first.
     pub actions: Vec<ActionView>,
+    /// What data is missing, and what it would add.
     pub missing: Vec<MissingView>,
+    /// Transactions in other currencies, which are in no sum.
     pub excluded: Vec<ExcludedView>,
+    /// Why there is no score.
     pub reason: Option<&'static str>,
-    /// What the user's ledger stood at.
+    /// The user's change counter at the time.
     pub knowledge: i64,
+    /// What the score is not.
     pub disclaimer: &'static str,
 }
 
 /// Full calendar months, by their first and last day.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WindowView {
+    /// The first day of the first month.
     pub from: String,
+    /// The last day of the last month.
     pub to: String,
+    /// How many months.
     pub months: i64,
 }
 
+/// One pillar of the score.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PillarView {
+    /// The pillar's name.
     pub name: &'static str,
-    /// Hundredths of a point.
+    /// Hundredths of a point; `null` without a component that has any.
     pub points: Option<i64>,
+    /// What the points are made of.
     pub components: Vec<ComponentView>,
 }
 
+/// One component of a pillar.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ComponentView {
+    /// The component's name.
     pub name: &'static str,
-    /// Hundredths of a point.
+    /// Hundredths of a point; `null` with a reason.
     pub points: Option<i64>,
+    /// What was measured, in `unit`; `null` with a reason.
     pub value: Option<i64>,
+    /// The unit of `value` and of the anchors.
     pub unit: &'static str,
-    /// Pairs of value and points.
+    /// Pairs of value and points in hundredths; straight lines between.
     pub anchors: Vec<[i64; 2]>,
+    /// Where the value comes from: observed in the ledger, declared by the user, or both.
     pub basis: &'static str,
     /// The sums that it was computed from, by name.
     pub inputs: std::collections::BTreeMap<&'static str, InputView>,
+    /// Where the anchors come from.
     pub source: &'static str,
+    /// Why it has no points; absent where it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
 }
 
+/// One sum that a component was computed from: an amount, or a count.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum InputView {
-    #[serde(rename_all = "camelCase")]
-    Money {
-        amount: String,
-        amount_minor: i64,
-        currency: &'static str,
-    },
-    Count {
-        count: i64,
-    },
+    Money(AmountView),
+    Count(CountView),
 }
 
+/// How many of something.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CountView {
+    /// The number.
+    pub count: i64,
+}
+
+/// One change that would raise the score.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActionView {
+    /// The component that it moves.
     pub component: &'static str,
     /// What to change, by the names of the simulation's changes; absent where money does not move it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<&'static str>,
-    /// By how much, each month or once.
+    /// By how much, each month or once; a decimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amount: Option<String>,
+    /// By how much in minor units.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amount_minor: Option<i64>,
+    /// ISO 4217.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<&'static str>,
-    /// `month`, or `once`.
+    /// Whether the amount is each month's or once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per: Option<&'static str>,
     /// By how much in the component's own unit, where money does not move it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_change: Option<i64>,
-    /// The component's value now, and the anchor to reach.
+    /// The component's value now.
     pub value: i64,
+    /// The value to reach.
     pub anchor: i64,
-    /// The anchor's points.
+    /// The points at that value, in hundredths.
     pub points: i64,
     /// Whole points of the score; `null` without a score.
     pub gain: Option<i64>,
 }
 
+/// Data that the score lacks.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MissingView {
+    /// What is missing.
     pub what: &'static str,
+    /// The components that need it.
     pub components: Vec<&'static str>,
     /// Basis points of coverage gained.
     pub coverage: i64,
+    /// The operation that would add it.
     pub call: &'static str,
 }
 
+/// Transactions in a currency that the score does not count.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ExcludedView {
+    /// ISO 4217.
     pub currency: &'static str,
+    /// How many transactions.
     pub transactions: i64,
-}
-
-fn money(money: Money) -> InputView {
-    InputView::Money {
-        amount: money.to_decimal(),
-        amount_minor: money.minor(),
-        currency: money.currency().code(),
-    }
 }
 
 impl ScoreView {
@@ -210,8 +239,8 @@ fn component(component: &Component) -> ComponentView {
             .iter()
             .map(|(name, value)| {
                 let view = match value {
-                    InputValue::Money(value) => money(*value),
-                    InputValue::Count(count) => InputView::Count { count: *count },
+                    InputValue::Money(value) => InputView::Money((*value).into()),
+                    InputValue::Count(count) => InputView::Count(CountView { count: *count }),
                 };
                 (*name, view)
             })

@@ -1,6 +1,8 @@
 //! `GET /health`: whether MongoDB answers and Redis counts. Also invoked by a schedule, whose event is no HTTP event; and the
 //! door of every unknown path, which the edge answers 404. Must never tell more than the contract: no version, no host.
 
+mod contract;
+
 use std::time::Duration;
 use std::time::Instant;
 
@@ -22,6 +24,8 @@ use shared::rate_limit;
 use shared::store::Mongo;
 use shared::store::redis::Redis;
 use utoipa::ToSchema;
+
+pub use contract::contract;
 
 pub const FUNCTION: Function = Function { name: "health", needs: &[Need::Mongo, Need::Redis] };
 
@@ -56,20 +60,25 @@ pub fn build(boot: &Boot) -> Router {
         .layer(middleware::from_fn_with_state(app, answer_schedule))
 }
 
+/// Whether the services that requests need answer.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HealthView {
-    /// `healthy` or `unhealthy`.
+    /// `healthy` where every service answers.
     pub status: &'static str,
+    /// When it was found out, to the second.
     pub timestamp: String,
     /// Whole seconds since this execution environment started.
     pub uptime: u64,
+    /// Each service.
     pub services: ServicesView,
 }
 
-/// `connected` or `disconnected`, each.
+/// Each service: `connected` where it answered in time.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ServicesView {
+    /// The database.
     pub mongodb: &'static str,
+    /// The counters of the rate limits.
     pub redis: &'static str,
 }
 

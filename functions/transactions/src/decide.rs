@@ -7,8 +7,8 @@ use finance::id::{AccountId, CategoryId, TransactionId};
 use finance::transaction::{
     AccountFacts, Split, Transaction, TransactionDraft, TransactionStatus, TransactionType,
 };
-use shared::edge::amount::{Amount, AmountSign};
-use shared::edge::body::{self, Patch};
+use shared::edge::amount::{Amount, AmountSign, Positive};
+use shared::edge::body::{Decimal, Patch};
 use shared::edge::{IfMatch, Rejection};
 use shared::store::WriteError;
 use shared::store::accounts::Account;
@@ -65,15 +65,15 @@ fn splits(errors: &mut Vec<Rejection>, bodies: Vec<SplitBody>) -> Vec<SplitInput
     splits
 }
 
-type DecimalText = body::Decimal;
+type DecimalText = Positive<Decimal>;
 
 fn optional_amount(
     errors: &mut Vec<Rejection>,
     decimal: Option<DecimalText>,
-    minor: Option<i64>,
+    minor: Option<Positive<i64>>,
     pointer: &str,
 ) -> Option<Amount> {
-    Amount::either(decimal, minor, pointer).unwrap_or_else(|error| {
+    Amount::either(decimal.map(|text| text.0), minor.map(|minor| minor.0), pointer).unwrap_or_else(|error| {
         errors.push(error);
         None
     })
@@ -82,7 +82,7 @@ fn optional_amount(
 fn required_amount(
     errors: &mut Vec<Rejection>,
     decimal: Option<DecimalText>,
-    minor: Option<i64>,
+    minor: Option<Positive<i64>>,
     pointer: &str,
 ) -> Option<Amount> {
     let missing = decimal.is_none() && minor.is_none();
@@ -97,7 +97,7 @@ impl TransactionInput {
     pub(crate) fn new(body: CreateTransactionBody, today: Date) -> Result<Self, Vec<Rejection>> {
         let mut errors = Vec::new();
         let amount = required_amount(&mut errors, body.amount, body.amount_minor, "/amount");
-        let splits = splits(&mut errors, body.splits.unwrap_or_default());
+        let splits = splits(&mut errors, body.splits.map(|splits| splits.0).unwrap_or_default());
         let transfer_amount =
             optional_amount(&mut errors, body.transfer_amount, body.transfer_amount_minor, "/transferAmount");
         let original_amount =
@@ -114,7 +114,7 @@ impl TransactionInput {
             category: body.category_id,
             notes: body.notes.and_then(|text| some_text(text.0)),
             tags: body.tags.map(|tags| tags.0).unwrap_or_default(),
-            status: body.status.unwrap_or(TransactionStatus::Cleared),
+            status: body.status,
             splits,
             transfer_account: body.transfer_account_id,
             transfer_amount,
@@ -163,24 +163,11 @@ impl TransactionInput {
     /// The same with a merge patch on it.
     pub(crate) fn patched(self, body: UpdateTransactionBody) -> Result<Self, Vec<Rejection>> {
         let mut errors = Vec::new();
-        body::refuse_removal(
-            &mut errors,
-            &[
-                ("/accountId", matches!(body.account_id, Patch::Clear)),
-                ("/type", matches!(body.kind, Patch::Clear)),
-                ("/amount", matches!(body.amount, Patch::Clear)),
-                ("/amountMinor", matches!(body.amount_minor, Patch::Clear)),
-                ("/currency", matches!(body.currency, Patch::Clear)),
-                ("/date", matches!(body.date, Patch::Clear)),
-                ("/description", matches!(body.description, Patch::Clear)),
-                ("/status", matches!(body.status, Patch::Clear)),
-            ],
-        );
-        let amount = optional_amount(&mut errors, body.amount.set(), body.amount_minor.set(), "/amount");
+        let amount = optional_amount(&mut errors, body.amount, body.amount_minor, "/amount");
         let splits = match body.splits {
             Patch::Keep => self.splits,
             Patch::Clear => Vec::new(),
-            Patch::Set(bodies) => splits(&mut errors, bodies),
+            Patch::Set(bodies) => splits(&mut errors, bodies.0),
         };
         let transfer_amount = patched_amount(
             &mut errors,
@@ -198,13 +185,13 @@ impl TransactionInput {
             return Err(errors);
         }
         Ok(Self {
-            account: body.account_id.set().or(self.account),
-            kind: body.kind.set().unwrap_or(self.kind),
+            account: body.account_id.or(self.account),
+            kind: body.kind.unwrap_or(self.kind),
             amount: amount.unwrap_or(self.amount),
             // What is kept knows its own currency; a new account of another one needs the amount anew.
-            currency: body.currency.set(),
-            date: body.date.set().unwrap_or(self.date),
-            description: body.description.set().map_or(self.description, |text| text.0),
+            currency: body.currency,
+            date: body.date.unwrap_or(self.date),
+            description: body.description.map_or(self.description, |text| text.0),
             merchant: body.merchant.apply_text(self.merchant, |text| text.0),
             category: body.category_id.apply(self.category),
             notes: body.notes.apply_text(self.notes, |text| text.0),
@@ -213,7 +200,7 @@ impl TransactionInput {
                 Patch::Clear => Vec::new(),
                 Patch::Set(tags) => tags.0,
             },
-            status: body.status.set().unwrap_or(self.status),
+            status: body.status.unwrap_or(self.status),
             splits,
             transfer_account: body.transfer_account_id.apply(self.transfer_account),
             transfer_amount,
@@ -227,7 +214,7 @@ impl TransactionInput {
 /// Sets, clears or keeps an amount that has two spellings.
 fn patched_amount(
     errors: &mut Vec<Rejection>,
-    (decimal, minor): (Patch<DecimalText>, Patch<i64>),
+    (decimal, minor): (Patch<DecimalText>, Patch<Positive<i64>>),
     current: Option<Amount>,
     pointer: &str,
 ) -> Option<Amount> {

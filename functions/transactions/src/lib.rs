@@ -1,6 +1,7 @@
 //! `/transactions`: what was earned, spent and moved. Handlers parse, the ledger loads, [`decide`] decides, the ledger
 //! saves. Must never write a total or a balance: they move with the transaction.
 
+mod contract;
 mod decide;
 mod fields;
 mod list;
@@ -14,6 +15,7 @@ use shared::config::Need;
 use shared::edge::AppState;
 use shared::edge::{Function, RouteInfo, Routes, layers};
 
+pub use contract::contract;
 pub use fields::{CreateTransactionBody, SplitBody, UpdateTransactionBody};
 pub use summary::{GroupView, SummaryView, TotalView};
 pub use view::{SplitView, TransactionView};

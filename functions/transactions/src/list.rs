@@ -18,7 +18,7 @@ use crate::view::TransactionView;
 use crate::write::shown;
 
 /// The longest search, in code points, and the most distinct words of one.
-const SEARCH_LENGTH_MAX: usize = 200;
+pub(crate) const SEARCH_LENGTH_MAX: usize = 200;
 const SEARCH_WORDS_MAX: usize = 10;
 
 pub(crate) async fn get_transaction(

@@ -19,36 +19,54 @@ use shared::store::summary::{GROUPS_MAX, Row, Summaries};
 use shared::store::users::Users;
 use utoipa::ToSchema;
 
+/// The sums of one group in one currency.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GroupView {
     /// The month, the id or the text; `null` for transactions without one.
     pub key: Option<String>,
+    /// The group's name for people.
     pub label: String,
+    /// Its sums.
     #[serde(flatten)]
     pub sums: TotalView,
 }
 
+/// Sums in one currency.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TotalView {
+    /// ISO 4217.
     pub currency: &'static str,
+    /// What came in, as a decimal.
     pub income: String,
+    /// What went out less refunds, as a decimal.
     pub expense: String,
+    /// Income less expenses, as a decimal.
     pub net: String,
+    /// Income in minor units.
     pub income_minor: i64,
+    /// Expenses in minor units.
     pub expense_minor: i64,
+    /// Income less expenses in minor units.
     pub net_minor: i64,
+    /// How many transactions are in the sums.
     pub count: i64,
 }
 
+/// Sums over a range of days. Transfers are in none.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SummaryView {
+    /// The first day.
     pub from: String,
+    /// The last day, which is in the sums.
     pub to: String,
+    /// What the groups are by.
     pub group_by: &'static str,
+    /// The sums of each group and currency.
     pub groups: Vec<GroupView>,
+    /// The sums of everything, one for each currency.
     pub totals: Vec<TotalView>,
 }
 

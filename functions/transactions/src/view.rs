@@ -6,52 +6,81 @@ use shared::edge::respond::decimal;
 use shared::store::transactions::StoredTransaction;
 use utoipa::ToSchema;
 
+/// One part of a split transaction.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SplitView {
+    /// The part's category.
     pub category_id: String,
+    /// A decimal of the transaction's currency.
     pub amount: String,
+    /// The amount in minor units.
     pub amount_minor: i64,
+    /// The user's own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
 }
 
+/// A transaction.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TransactionView {
+    /// The transaction's id.
     pub id: String,
+    /// The account that it moves.
     pub account_id: String,
+    /// Income, an expense, or a transfer between two accounts.
     #[serde(rename = "type")]
     pub kind: &'static str,
+    /// A decimal of the account's currency, above zero.
     pub amount: String,
+    /// The amount in minor units.
     pub amount_minor: i64,
+    /// The account's currency, ISO 4217.
     pub currency: &'static str,
+    /// The day it happened.
     pub date: String,
+    /// What it was.
     pub description: String,
+    /// Who was paid, or who paid.
     pub merchant: Option<String>,
+    /// Its category; `null` without one and where `splits` has them.
     pub category_id: Option<String>,
+    /// The user's own words.
     pub notes: Option<String>,
+    /// The user's tags, in the order given.
     pub tags: Vec<String>,
+    /// How far it is: pending, cleared by the bank, or reconciled with a statement.
     pub status: &'static str,
+    /// Its parts by category; absent where it is not split.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub splits: Vec<SplitView>,
+    /// Of a transfer: the account that receives.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transfer_account_id: Option<String>,
-    /// In the other account's currency; only where that differs.
+    /// What arrives, in the other account's currency; only where that differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transfer_amount: Option<String>,
+    /// What arrives, in minor units.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transfer_amount_minor: Option<i64>,
+    /// What was paid abroad, as a decimal of `originalCurrency`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub original_amount: Option<String>,
+    /// What was paid abroad, in minor units.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub original_amount_minor: Option<i64>,
+    /// ISO 4217.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub original_currency: Option<&'static str>,
+    /// What a bank calls it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
+    /// When it was made here.
     pub created_at: String,
+    /// When it was last changed.
     pub updated_at: String,
+    /// Grows with each change.
     pub version: i64,
 }
 

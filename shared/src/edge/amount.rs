@@ -5,7 +5,11 @@ use finance::currency::Currency;
 use finance::money::{AMOUNT_MINOR_MAX, Money, MoneyError};
 use finance::rejection::Rejection;
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use super::body::{Decimal, FieldValue, JsonBody, Value, read_object, unknown_fields};
+use super::contract::{Named, reference};
 use super::json::Json;
 use crate::json_body;
 
@@ -17,6 +21,50 @@ pub enum AmountSign {
     /// Nothing or more.
     NotNegative,
     Any,
+}
+
+/// An amount of one currency, as clients see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AmountView {
+    /// As a decimal, with as many decimals as the currency has.
+    pub amount: String,
+    /// In minor units of the currency.
+    pub amount_minor: i64,
+    /// ISO 4217.
+    pub currency: &'static str,
+}
+
+impl From<Money> for AmountView {
+    fn from(money: Money) -> Self {
+        Self { amount: money.to_decimal(), amount_minor: money.minor(), currency: money.currency().code() }
+    }
+}
+
+/// A value that a later step only takes above zero: its schema says so, its parser reads any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Positive<T>(pub T);
+
+impl FieldValue for Positive<Decimal> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
+        Decimal::read(value, pointer).map(Self)
+    }
+    fn schema() -> Value {
+        let mut schema = Decimal::schema();
+        schema["pattern"] = r"^(0|[1-9][0-9]{0,19})(\.[0-9]{1,4})?$".into();
+        schema
+    }
+}
+
+impl FieldValue for Positive<i64> {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
+        i64::read(value, pointer).map(Self)
+    }
+    fn schema() -> Value {
+        let mut schema = i64::schema();
+        schema["minimum"] = 1.into();
+        schema
+    }
 }
 
 /// An amount that is not yet read in the currency it must be of.
@@ -34,10 +82,13 @@ enum Form {
 }
 
 json_body! {
-    /// `{amount}` or `{amountMinor}`, of an account's or a transaction's currency.
+    /// An amount in the account's currency: exactly one of `amount` and `amountMinor`.
     pub struct AmountBody {
+        /// A decimal, with at most as many decimals as the currency has.
         optional amount: Decimal as "amount",
+        /// In minor units of the currency, as cents.
         optional amount_minor: i64 as "amountMinor",
+        /// Must be the account's currency; may be left out.
         optional currency: Currency as "currency",
     }
 }
@@ -127,6 +178,10 @@ impl FieldValue for Amount {
         unknown_fields::<AmountBody>(value, pointer)
     }
     fn schema() -> Value {
-        AmountBody::schema()
+        reference(AmountBody::NAME)
+    }
+    fn named(named: &mut Vec<Named>) {
+        named.push(Named::new(AmountBody::NAME, AmountBody::schema()));
+        AmountBody::named(named);
     }
 }

@@ -10,6 +10,7 @@ use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use unicode_normalization::UnicodeNormalization;
 
+use super::contract::Named;
 use super::json::{Json, JsonError};
 use super::layers::Scope;
 use super::problem::{Problem, ProblemType, pointer_to};
@@ -22,6 +23,8 @@ pub trait FieldValue: Sized {
     fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>>;
     /// Its JSON schema.
     fn schema() -> Value;
+    /// Adds the schemas that its own refers to by name.
+    fn named(_: &mut Vec<Named>) {}
     /// Fields in it that are not known. Only objects have any.
     fn unknown(_: &Json, _: &str) -> Vec<Rejection> {
         Vec::new()
@@ -30,11 +33,15 @@ pub trait FieldValue: Sized {
 
 /// A body type, made by [`json_body!`](crate::json_body).
 pub trait JsonBody: Sized {
+    /// Its schema's name.
+    const NAME: &'static str;
     const FIELDS: &'static [&'static str];
     fn read_fields(reader: FieldReader) -> Result<Self, Vec<Rejection>>;
     /// Unknown fields of the value of the field `name`.
     fn unknown_in(name: &str, value: &Json, pointer: &str) -> Vec<Rejection>;
     fn schema() -> Value;
+    /// Adds the schemas that its own refers to by name.
+    fn named(named: &mut Vec<Named>);
 }
 
 /// What a merge patch (RFC 7396) says of one field.
@@ -84,12 +91,6 @@ impl<T> Patch<T> {
     }
 }
 
-/// Names every field of a patch that is to be removed and cannot be.
-pub fn refuse_removal(errors: &mut Vec<Rejection>, fields: &[(&str, bool)]) {
-    let removed = fields.iter().filter(|(_, cleared)| *cleared);
-    errors.extend(removed.map(|(pointer, _)| Rejection::new(*pointer, "required", "cannot be removed")));
-}
-
 /// Reads an object's fields and keeps every error.
 pub struct FieldReader {
     fields: Vec<(String, Json)>,
@@ -132,6 +133,28 @@ impl FieldReader {
         }
     }
 
+    /// Absent and `null` are `value`.
+    pub fn default<T: FieldValue>(&mut self, name: &str, value: impl Into<Json>) -> Option<T> {
+        match self.get(name).cloned() {
+            None | Some(Json::Null) => self.value(name, &value.into()),
+            Some(json) => self.value(name, &json),
+        }
+    }
+
+    /// A field of a merge patch that `null` cannot remove.
+    pub fn change<T: FieldValue>(&mut self, name: &str) -> Option<T> {
+        match self.get(name).cloned() {
+            None => None,
+            Some(Json::Null) => {
+                let pointer = format!("{}/{name}", self.prefix);
+                self.errors.push(Rejection::new(pointer, "required", "cannot be removed"));
+                None
+            }
+            Some(json) => self.value(name, &json),
+        }
+    }
+
+    /// A field of a merge patch that `null` removes.
     pub fn patch<T: FieldValue>(&mut self, name: &str) -> Patch<T> {
         match self.get(name).cloned() {
             None => Patch::Keep,
@@ -141,23 +164,28 @@ impl FieldReader {
     }
 }
 
-/// Declares a body: its struct, its parser, the list of fields that it knows and its JSON schema, all from one text.
+/// Declares a body: its struct, its parser, the list of fields that it knows and its JSON schema, all from one text. The
+/// doc comments are the schema's descriptions.
 ///
-/// `required` must be there and not null; `optional` may be absent or null; `patch` is a field of a merge patch.
+/// `required` must be there and not null; `optional` may be absent or null; `default` is `= value` then. Of a merge patch,
+/// `patch` is a field that null removes and `change` one that null cannot.
 #[macro_export]
 macro_rules! json_body {
-    ($(#[$meta:meta])* pub struct $name:ident { $($mode:ident $field:ident : $type:ty as $wire:literal,)* }) => {
-        $(#[$meta])*
+    ($(#[doc = $about:literal])* pub struct $name:ident { $(
+        $(#[doc = $doc:literal])* $mode:ident $field:ident : $type:ty as $wire:literal $(= $default:literal)?,
+    )* }) => {
+        $(#[doc = $about])*
         #[derive(Clone, Debug)]
-        pub struct $name { $(pub $field: $crate::json_body!(@type $mode $type),)* }
+        pub struct $name { $($(#[doc = $doc])* pub $field: $crate::json_body!(@type $mode $type),)* }
 
         impl $crate::edge::body::JsonBody for $name {
+            const NAME: &'static str = stringify!($name);
             const FIELDS: &'static [&'static str] = &[$($wire),*];
             #[allow(unused_mut, reason = "a body may have no field")]
             fn read_fields(
                 mut reader: $crate::edge::body::FieldReader,
             ) -> Result<Self, Vec<$crate::edge::Rejection>> {
-                $(let $field = reader.$mode::<$type>($wire);)*
+                $(let $field = reader.$mode::<$type>($wire $(, $default)?);)*
                 if !reader.errors.is_empty() {
                     return Err(reader.errors);
                 }
@@ -178,22 +206,38 @@ macro_rules! json_body {
                 let mut required: Vec<$crate::edge::body::Value> = Vec::new();
                 $(
                     let schema = <$type as $crate::edge::body::FieldValue>::schema();
-                    properties.insert($wire.to_owned(), $crate::json_body!(@schema $mode schema));
+                    #[allow(unused_mut, reason = "a field may have no default")]
+                    let mut schema = $crate::json_body!(@schema $mode schema);
+                    $(schema["default"] = $default.into();)?
+                    properties.insert(
+                        $wire.to_owned(),
+                        $crate::edge::body::described(schema, &[$($doc),*]),
+                    );
                     if stringify!($mode) == "required" { required.push($wire.into()); }
                 )*
-                $crate::edge::body::object_schema(properties, required)
+                let schema = $crate::edge::body::object_schema(properties, required);
+                $crate::edge::body::described(schema, &[$($about),*])
+            }
+            fn named(_named: &mut Vec<$crate::edge::contract::Named>) {
+                $(<$type as $crate::edge::body::FieldValue>::named(_named);)*
             }
         }
     };
     (@type required $type:ty) => { $type };
     (@type optional $type:ty) => { Option<$type> };
+    (@type default $type:ty) => { $type };
+    (@type change $type:ty) => { Option<$type> };
     (@type patch $type:ty) => { $crate::edge::body::Patch<$type> };
     (@unwrap required $field:ident $reader:ident) => {
         match $field { Some(value) => value, None => return Err($reader.errors) }
     };
+    (@unwrap default $field:ident $reader:ident) => { $crate::json_body!(@unwrap required $field $reader) };
     (@unwrap optional $field:ident $reader:ident) => { $field };
+    (@unwrap change $field:ident $reader:ident) => { $field };
     (@unwrap patch $field:ident $reader:ident) => { $field };
     (@schema required $schema:ident) => { $schema };
+    (@schema change $schema:ident) => { $schema };
+    (@schema default $schema:ident) => { $crate::edge::body::nullable($schema) };
     (@schema optional $schema:ident) => { $crate::edge::body::nullable($schema) };
     (@schema patch $schema:ident) => { $crate::edge::body::nullable($schema) };
 }
@@ -211,8 +255,24 @@ pub fn object_schema(properties: Map<String, Value>, required: Vec<Value>) -> Va
 }
 
 /// The schema, or null.
-pub fn nullable(schema: Value) -> Value {
-    serde_json::json!({"anyOf": [schema, {"type": "null"}]})
+pub fn nullable(mut schema: Value) -> Value {
+    let Some(kind) = schema["type"].as_str() else {
+        return serde_json::json!({"anyOf": [schema, {"type": "null"}]});
+    };
+    schema["type"] = serde_json::json!([kind, "null"]);
+    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        words.push(Value::Null);
+    }
+    schema
+}
+
+/// The schema with the lines of a doc comment as its description.
+pub fn described(mut schema: Value, lines: &[&str]) -> Value {
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
+    if !lines.is_empty() {
+        schema["description"] = lines.join(" ").into();
+    }
+    schema
 }
 
 /// Parses an object of type `T` at `pointer`.
@@ -413,12 +473,20 @@ impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
     }
 }
 
+/// Text without control characters, for schemas; with something in it that is not white space; with TAB and LF allowed.
+const LINE: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
+const SHOWN_LINE: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
+const LINES: &str = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$";
+/// The pattern of a text's schema is one of these.
+pub const TEXT_PATTERNS: [&str; 3] = [LINE, SHOWN_LINE, LINES];
+
 impl<const MIN: usize, const MAX: usize> FieldValue for Text<MIN, MAX> {
     fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         read_text(value, pointer, Self::parse)
     }
     fn schema() -> Value {
-        serde_json::json!({"type": "string", "minLength": MIN, "maxLength": MAX})
+        let pattern = if MIN > 0 { SHOWN_LINE } else { LINE };
+        serde_json::json!({"type": "string", "minLength": MIN, "maxLength": MAX, "pattern": pattern})
     }
 }
 
@@ -435,7 +503,7 @@ impl FieldValue for Notes {
         read_text(value, pointer, Self::parse)
     }
     fn schema() -> Value {
-        serde_json::json!({"type": "string", "maxLength": NOTES_LENGTH_MAX})
+        serde_json::json!({"type": "string", "maxLength": NOTES_LENGTH_MAX, "pattern": LINES})
     }
 }
 
@@ -464,6 +532,9 @@ impl<T: FieldValue> FieldValue for Vec<T> {
     fn schema() -> Value {
         serde_json::json!({"type": "array", "items": T::schema(), "maxItems": 1000})
     }
+    fn named(named: &mut Vec<Named>) {
+        T::named(named);
+    }
 }
 
 impl FieldValue for bool {
@@ -485,8 +556,10 @@ impl FieldValue for i64 {
             other => Err(vec![wrong_type(other, pointer, "an integer")]),
         }
     }
+    /// Minor units: the only integer of a body that has no type of its own.
     fn schema() -> Value {
-        serde_json::json!({"type": "integer"})
+        let most = finance::money::AMOUNT_MINOR_MAX;
+        serde_json::json!({"type": "integer", "format": "int64", "minimum": -most, "maximum": most})
     }
 }
 
@@ -561,7 +634,8 @@ impl FieldValue for Date {
         })
     }
     fn schema() -> Value {
-        serde_json::json!({"type": "string", "format": "date"})
+        let years = "^(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}$";
+        serde_json::json!({"type": "string", "format": "date", "pattern": years})
     }
 }
 

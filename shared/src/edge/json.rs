@@ -22,6 +22,18 @@ pub enum Json {
     Object(Vec<(String, Json)>),
 }
 
+impl From<bool> for Json {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<&str> for Json {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
 /// Why a text was not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JsonError {

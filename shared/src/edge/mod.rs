@@ -1,10 +1,11 @@
 //! The HTTP door of every function: [`event`] makes requests of events; [`layers`] wraps its router; [`body`], [`query`], [`path`] and [`precondition`] parse what comes in,
-//! [`respond`] shapes what goes out, [`problem`] is the one place that turns an error into a status.
+//! [`respond`] shapes what goes out, [`problem`] is the one place that turns an error into a status; [`contract`] describes operations.
 //!
 //! Must never know a rule about money or a collection's name.
 
 pub mod amount;
 pub mod body;
+pub mod contract;
 pub mod cursor;
 pub mod event;
 pub mod idempotency;

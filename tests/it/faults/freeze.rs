@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use local::functions::FUNCTIONS;
+use local::functions::apis;
 use shared::edge::{Access, RouteInfo};
 use tests::TestApp;
 use tests::proxy::Proxy;
@@ -74,10 +74,10 @@ fn route(app: &TestApp, function: &str, wanted: impl Fn(&RouteInfo) -> bool) -> 
 async fn every_function_thaws(drops: Drops) {
     let app = TestApp::start().await;
     let app = &app;
-    let reads = FUNCTIONS.iter().map(|function| {
+    let reads = apis().map(|(function, _)| {
         (function.name, route(app, function.name, |route| route.method == http::Method::GET))
     });
-    let writes = FUNCTIONS.iter().filter_map(|function| {
+    let writes = apis().filter_map(|(function, _)| {
         let routes = &app.functions.iter().find(|mounted| mounted.name == function.name)?.routes;
         routes
             .iter()

@@ -11,7 +11,7 @@ use lambda_http::tower::ServiceExt;
 use serde_json::Value;
 use shared::boot::Boot;
 use shared::clock::Clock;
-use shared::config::{Config, Need};
+use shared::config::Config;
 use shared::edge::{ProblemType, event};
 use shared::identity::AccessTokens;
 use tokio::runtime::Runtime;
@@ -27,8 +27,8 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let needs = [Need::Mongo, Need::Redis, Need::Jwt, Need::Auth];
-        let config = Config::load(&super::variables(), &needs).unwrap_or_else(|error| panic!("{error}"));
+        let config = Config::load(&super::variables(), &local::functions::needs())
+            .unwrap_or_else(|error| panic!("{error}"));
         let clock = Clock::manual("2027-01-15T08:00:00Z".parse().expect("an instant"));
         let jwt = config.jwt.as_ref().expect("it has a signing key");
         let tokens = AccessTokens::new(jwt, clock.clone());
