@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use shared::edge::{Access, ProblemType, RouteInfo};
 use tests::openapi::{self, Described};
 use tests::requests;
-use tests::{Answer, PASSWORD, TestApp, User, event, random_ip};
+use tests::{Answer, PASSWORD, TestApp, User, event, random_ip, random_name};
 
 use crate::root;
 
@@ -569,4 +569,65 @@ async fn a_field_that_is_left_out_has_the_default_that_its_schema_names() {
         }
     }
     assert_eq!(seen, 4);
+}
+
+#[tokio::test]
+async fn the_pattern_of_a_header_takes_exactly_what_is_not_refused_for_its_form() {
+    let app = TestApp::start().await;
+    let user = app.register().await;
+    let account = app.first_account(&user).await;
+    let document = openapi::document().unwrap();
+    let schema = |name: &str| {
+        let schema = &document["components"]["parameters"][name]["schema"];
+        jsonschema::validator_for(schema).unwrap()
+    };
+    let (condition, key) = (schema("IfMatch"), schema("IdempotencyKey"));
+    let body = json!({"archived": false});
+    for text in [
+        "*",
+        "\"1\"",
+        "W/\"1\"",
+        "\"a\", \"b\"",
+        "\"a\",W/\"b\"",
+        "\"a,b\"",
+        "x",
+        "\"a b\"",
+        "\"a",
+        "*, \"a\"",
+        "W/x",
+    ] {
+        let answer = app
+            .call(&user, "PATCH", &format!("/accounts/{account}"), &[("if-match", text)], Some(&body))
+            .await;
+        assert_eq!(
+            answer.code() != "invalid_header",
+            condition.is_valid(&json!(text)),
+            "{text}: {}",
+            answer.json
+        );
+    }
+    let long = |length| "k".repeat(length);
+    let quoted = |text: &str| format!("\"{text}\"");
+    for text in [
+        "a".to_owned(),
+        "a b".to_owned(),
+        "a,b".to_owned(),
+        "a\"b".to_owned(),
+        quoted("a,b"),
+        quoted("a\\\"b"),
+        quoted("a\\b"),
+        quoted("a\"b"),
+        quoted(""),
+        quoted("a") + "x",
+        "\"a".to_owned(),
+        long(255),
+        long(256),
+        quoted(&long(255)),
+        quoted(&long(256)),
+    ] {
+        let category = json!({"name": random_name(), "kind": "expense"});
+        let answer =
+            app.call(&user, "POST", "/categories", &[("idempotency-key", &text)], Some(&category)).await;
+        assert_eq!(answer.code() != "invalid_header", key.is_valid(&json!(text)), "{text}: {}", answer.json);
+    }
 }

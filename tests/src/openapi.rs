@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail, ensure};
 use local::functions::apis;
 use serde_json::{Map, Value, json};
+use shared::edge::body::ID_PATTERN;
 use shared::edge::contract::{
     AnswerContract, Credential, ERROR_CODES, Named, Operation, Parameter, Words, example, problem_example,
     problem_schemas, reference,
@@ -84,7 +85,6 @@ pub fn operations() -> Vec<Described> {
 }
 
 const DECIMAL: &str = "^-?[0-9]+(\\.[0-9]{1,4})?$";
-const ID: &str = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
 
 /// The form of a view's text, by its member's name: one name means one thing in the whole API.
 fn form(member: &str) -> Option<(&'static str, &'static str)> {
@@ -244,7 +244,7 @@ fn parameters_of(route: &RouteInfo, operation: &Operation) -> Result<Vec<Value>>
     if let Some((description, example)) = operation.path_id {
         parameters.push(json!({
             "name": "id", "in": "path", "required": true, "description": description,
-            "schema": {"type": "string", "format": "uuid", "pattern": ID}, "example": example,
+            "schema": {"type": "string", "format": "uuid", "pattern": ID_PATTERN}, "example": example,
         }));
     }
     let known = |name: &&str| operation.query.iter().find(|parameter| parameter.name == *name);
@@ -408,8 +408,8 @@ fn parameters() -> Value {
             "description": "The same key with the same request has one effect, and is answered as the first was, for 7 days. \
                             Bare, or in quotes (RFC 9651), as a key with a comma must be.",
             "schema": {
-                "type": "string", "minLength": 1, "maxLength": 512,
-                "pattern": "^([!#-+.-~-][ -+.-~-]*|\"([ !#-\\[\\]-~]|\\\\[\"\\\\])+\")$",
+                "type": "string", "minLength": 1,
+                "pattern": "^([!#-+.-~-][ -+.-~-]{0,254}|\"([ !#-\\[\\]-~]|\\\\[\"\\\\]){1,255}\")$",
             },
             "example": "6d1f0a52-import-17",
         },

@@ -579,6 +579,9 @@ pub fn parse_text<T>(
     }
 }
 
+/// The one form of an id, for schemas.
+pub const ID_PATTERN: &str = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
+
 /// A [`FieldValue`] of a type that `finance` parses from text.
 macro_rules! parsed_field {
     ($($type:ty, $code:literal, $wanted:literal, $schema:tt, $parser:expr;)*) => {
@@ -596,8 +599,8 @@ macro_rules! parsed_field {
 parsed_field! {
     finance::currency::Currency, "unknown_currency", "an ISO 4217 code", {"type": "string", "pattern": "^[A-Z]{3}$"},
         finance::currency::Currency::parse;
-    finance::id::AccountId, "invalid_id", "an id", {"type": "string", "format": "uuid"}, finance::id::AccountId::parse;
-    finance::id::CategoryId, "invalid_id", "an id", {"type": "string", "format": "uuid"},
+    finance::id::AccountId, "invalid_id", "an id", {"type": "string", "format": "uuid", "pattern": ID_PATTERN}, finance::id::AccountId::parse;
+    finance::id::CategoryId, "invalid_id", "an id", {"type": "string", "format": "uuid", "pattern": ID_PATTERN},
         finance::id::CategoryId::parse;
 }
 
@@ -651,7 +654,12 @@ impl FieldValue for Decimal {
         })
     }
     fn schema() -> Value {
-        serde_json::json!({"type": "string", "pattern": "^-?(0|[1-9][0-9]{0,19})(\\.[0-9]{1,4})?$"})
+        // Below zero, and not `-0.00`: the first branch; else the second.
+        let pattern = concat!(
+            r"^(-([1-9][0-9]{0,19}(\.[0-9]{1,4})?|0\.([1-9][0-9]{0,3}|0[1-9][0-9]{0,2}|00[1-9][0-9]?|000[1-9]))",
+            r"|(0|[1-9][0-9]{0,19})(\.[0-9]{1,4})?)$"
+        );
+        serde_json::json!({"type": "string", "pattern": pattern})
     }
 }
 
