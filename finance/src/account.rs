@@ -2,6 +2,10 @@
 //!
 //! Owns the kinds. Never decides who may see an account.
 
+use crate::currency::Currency;
+use crate::id::AccountId;
+use crate::rejection::Rejection;
+
 crate::words! {
     /// What an account is.
     pub enum AccountKind {
@@ -19,5 +23,92 @@ crate::words! {
         Investment = "investment",
         /// Anything else.
         Other = "other",
+    }
+}
+
+impl AccountKind {
+    /// Money that can be spent today: checking, savings and cash.
+    pub const fn is_liquid(self) -> bool {
+        matches!(self, AccountKind::Checking | AccountKind::Savings | AccountKind::Cash)
+    }
+
+    /// Money that is owed: loans and credit cards.
+    pub const fn is_debt(self) -> bool {
+        matches!(self, AccountKind::Loan | AccountKind::CreditCard)
+    }
+
+    /// A debt with a limit.
+    pub const fn is_card(self) -> bool {
+        matches!(self, AccountKind::CreditCard)
+    }
+}
+
+/// What the rules need to know of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountFacts {
+    /// Which one.
+    pub id: AccountId,
+    /// Its currency, for life.
+    pub currency: Currency,
+}
+
+/// The balance in minor units: the opening balance plus what moved since; `None` while the opening balance is unknown, or
+/// beyond 64 bits.
+pub fn balance_minor(opening_minor: Option<i64>, movement_minor: i64) -> Option<i64> {
+    opening_minor.and_then(|opening| opening.checked_add(movement_minor))
+}
+
+/// Whether the transactions of `current` may move to `target`, which is `None` where the user has no such account.
+///
+/// # Errors
+/// `invalid_target`, `currency_mismatch`, each of the query parameter `moveTo`.
+pub fn check_move(current: AccountFacts, target: Option<AccountFacts>) -> Result<(), Rejection> {
+    let refuse = |code, detail: &str| Err(Rejection::new("/query/moveTo", code, detail));
+    match target.filter(|target| target.id != current.id) {
+        None => refuse("invalid_target", "must be another account of yours"),
+        Some(target) if target.currency != current.currency => {
+            refuse("currency_mismatch", "must be of the same currency")
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// Why two accounts with transfers between them cannot become one: the transfers would be from the account to itself.
+pub fn transfers_between() -> Rejection {
+    let detail = "there are transfers between the two accounts; delete them first";
+    Rejection::new("/query/moveTo", "same_account", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn transactions_move_to_another_account_of_the_same_currency_only() {
+        let account = |id, code| AccountFacts {
+            id: AccountId::new(Uuid::from_u128(id)),
+            currency: Currency::parse(code).unwrap(),
+        };
+        let code = |target| check_move(account(1, "USD"), target).map_err(|refused| refused.code);
+        assert_eq!(code(Some(account(2, "USD"))), Ok(()));
+        assert_eq!(code(Some(account(2, "EUR"))), Err("currency_mismatch"));
+        assert_eq!(code(Some(account(1, "USD"))), Err("invalid_target"));
+        assert_eq!(code(None), Err("invalid_target"));
+    }
+
+    #[test]
+    fn an_unknown_opening_balance_is_an_unknown_balance() {
+        assert_eq!(balance_minor(None, 5), None);
+        assert_eq!(balance_minor(Some(-7), 5), Some(-2));
+        assert_eq!(balance_minor(Some(i64::MAX), 1), None);
+    }
+
+    #[test]
+    fn cards_are_debts_and_debts_are_not_liquid() {
+        for kind in AccountKind::ALL {
+            assert!(!kind.is_card() || kind.is_debt(), "{kind:?}");
+            assert!(!(kind.is_liquid() && kind.is_debt()), "{kind:?}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Owns the rules between a transaction's fields, and says everything that is wrong with one at once. Never looks at who
 //! owns the account, nor at text: those are checked before.
 
+use crate::account::AccountFacts;
 use crate::calendar::Date;
 use crate::category::{CategoryFacts, CategoryKind};
 use crate::currency::Currency;
@@ -46,15 +47,6 @@ pub struct Split {
     pub amount_minor: i64,
     /// A remark; no rule reads it.
     pub notes: Option<String>,
-}
-
-/// What the rules need to know of an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AccountFacts {
-    /// Which one.
-    pub id: AccountId,
-    /// Its currency, for life.
-    pub currency: Currency,
 }
 
 /// A proposed transaction: each field readable by itself, nothing yet known to fit together.
@@ -157,6 +149,37 @@ impl Transaction {
             return vec![(self.category_id, self.amount_minor)];
         }
         self.splits.iter().map(|split| (Some(split.category_id), split.amount_minor)).collect()
+    }
+
+    /// Moves it from one account to another, at either end of a transfer.
+    pub fn change_account(&mut self, from: AccountId, to: AccountId) {
+        if self.account_id == from {
+            self.account_id = to;
+        }
+        if let Some(leg) = self.transfer.as_mut().filter(|leg| leg.account_id == from) {
+            leg.account_id = to;
+        }
+    }
+
+    /// Whether both ends are one account, which no transfer may be.
+    pub fn is_transfer_to_itself(&self) -> bool {
+        self.transfer.is_some_and(|leg| leg.account_id == self.account_id)
+    }
+
+    /// Moves it, or its splits, from one category to another.
+    pub fn change_category(&mut self, from: CategoryId, to: CategoryId) {
+        if self.category_id == Some(from) {
+            self.category_id = Some(to);
+        }
+        for split in self.splits.iter_mut().filter(|split| split.category_id == from) {
+            split.category_id = to;
+        }
+    }
+
+    /// Whether it is the same movement as `other`: amount, date, type, accounts and splits. The category of an unsplit
+    /// transaction may differ.
+    pub fn is_same_posting(&self, other: &Transaction) -> bool {
+        Transaction { category_id: other.category_id, ..self.clone() } == *other
     }
 
     /// The accounts that it moves: one, or both ends of a transfer.

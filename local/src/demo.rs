@@ -492,7 +492,7 @@ impl Client {
 
     async fn close(self) {
         if let Backend::InProcess(functions) = self.gateway.backend()
-            && let Some(mongo) = functions.boot().mongo()
+            && let Ok(mongo) = functions.boot().mongo()
         {
             mongo.shutdown().await;
         }

@@ -102,10 +102,10 @@ async fn check_one(
     };
     findings.transactions = findings.transactions.saturating_add(audit.transactions);
     let told = u64::try_from(audit.differences.len()).unwrap_or(u64::MAX);
-    let count = told.saturating_add(audit.untold);
+    let count = told.saturating_add(audit.omitted);
     findings.differences = findings.differences.saturating_add(count);
     if count > 0 {
-        let more = if audit.untold > 0 { format!("; and {} more", audit.untold) } else { String::new() };
+        let more = if audit.omitted > 0 { format!("; and {} more", audit.omitted) } else { String::new() };
         tell(format!("user {user}: {count} differences: {}{more}", audit.differences.join("; ")));
     }
     Ok(())

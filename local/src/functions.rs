@@ -15,13 +15,14 @@ use shared::config::{Config, Need};
 use shared::edge::contract::Contract;
 use shared::edge::event::EventSanitizer;
 use shared::edge::{self, RouteInfo};
+use shared::reload::Build;
 
 use crate::template::Function;
 use crate::workspace::Variables;
 
 /// What a function answers requests with.
 pub struct Api {
-    pub build: fn(&Boot) -> Router,
+    pub build: Build,
     pub routes: fn() -> Vec<RouteInfo>,
     pub contract: fn() -> Contract,
 }
@@ -103,7 +104,8 @@ impl Functions {
     /// The configuration's problems, all in one line.
     pub fn mount(variables: &Variables) -> Result<Self> {
         let boot = Boot::new(Config::load(variables, &needs())?);
-        let routers = apis().map(|(function, api)| (function.name, (api.build)(&boot))).collect();
+        let routers =
+            apis().map(|(function, api)| Ok((function.name, (api.build)(&boot)?))).collect::<Result<_>>()?;
         Ok(Self { routers: Arc::new(routers), boot })
     }
 

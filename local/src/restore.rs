@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use backup::bucket::{Bucket, PREFIX};
+use backup::error::PlaceError;
 use backup::export::{self, BackupError, Written};
 use backup::folder::{Folder, Part};
 use backup::manifest::{self, Collection, Manifest, hex};
-use backup::place::{Place, PlaceError};
+use backup::place::Place;
 use flate2::read::MultiGzDecoder;
 use shared::boot::Boot;
 use shared::crypto::{Sha256, sha256};

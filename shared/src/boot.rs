@@ -14,6 +14,11 @@ use crate::shutdown;
 use crate::store::Mongo;
 use crate::store::redis::Redis;
 
+/// A part that the configuration lacks and the function needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration lacks {0}")]
+pub struct MissingPart(pub &'static str);
+
 /// What a function is built from. The clients that it makes are made once and shared by all that ask this boot.
 #[derive(Clone)]
 pub struct Boot {
@@ -86,15 +91,18 @@ impl Boot {
         }
     }
 
-    /// MongoDB, where the configuration has it. Opens no socket before the first use.
-    pub fn mongo(&self) -> Option<Mongo> {
+    /// MongoDB. Opens no socket before the first use.
+    ///
+    /// # Errors
+    /// The configuration lacks it.
+    pub fn mongo(&self) -> Result<Mongo, MissingPart> {
         let make = || {
             self.config
                 .mongo
                 .as_ref()
                 .map(|config| Mongo::new(config, self.clock.clone(), self.config.traces.is_some()))
         };
-        self.mongo.get_or_init(make).clone()
+        self.mongo.get_or_init(make).clone().ok_or(MissingPart("mongodb"))
     }
 
     /// Whether a database refused the credentials since this was asked last.
@@ -104,10 +112,13 @@ impl Boot {
         mongo || redis
     }
 
-    /// Redis, where the configuration has it. Opens no socket before the first use.
-    pub fn redis(&self) -> Option<Redis> {
+    /// Redis. Opens no socket before the first use.
+    ///
+    /// # Errors
+    /// The configuration lacks it.
+    pub fn redis(&self) -> Result<Redis, MissingPart> {
         let make = || self.config.redis.as_ref().and_then(|config| Redis::new(config).ok());
-        self.redis.get_or_init(make).clone()
+        self.redis.get_or_init(make).clone().ok_or(MissingPart("redis"))
     }
 
     /// What tells others of a function, where the configuration says whom.

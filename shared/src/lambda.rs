@@ -8,7 +8,6 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use futures_util::FutureExt;
 use lambda_http::Adapter;
 use lambda_runtime::LambdaEvent;
@@ -21,7 +20,7 @@ use crate::clock::Clock;
 use crate::config::{self, LoggingConfig};
 use crate::edge::Function;
 use crate::edge::event::EventSanitizer;
-use crate::reload::{self, Live, StartError};
+use crate::reload::{self, Build, Live, StartError};
 use crate::telemetry;
 
 /// Runs a function that answers requests until its process ends.
@@ -31,7 +30,7 @@ use crate::telemetry;
 ///
 /// # Errors
 /// The runtime's own.
-pub async fn run(function: Function, build: fn(&Boot) -> Router) -> Result<(), lambda_http::Error> {
+pub async fn run(function: Function, build: Build) -> Result<(), lambda_http::Error> {
     install_crypto();
     let started = Live::start(function, build, config::environment(), Clock::system()).await;
     let live = Arc::new(started.unwrap_or_else(|error| fail_init(function.name, &error)));

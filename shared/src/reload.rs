@@ -11,11 +11,11 @@ use axum::response::Response;
 use lambda_http::Request;
 use tower::ServiceExt;
 
-use crate::boot::Boot;
+use crate::boot::{Boot, MissingPart};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::edge::Function;
-use crate::edge::layers::SecretsTooOld;
+use crate::edge::SecretsTooOld;
 use crate::identity::{self, AccessTokens, Credential, Refusal};
 use crate::metrics::{self, Metric};
 use crate::observability;
@@ -28,6 +28,8 @@ pub enum StartError {
     Secrets(#[from] SecretsError),
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    Missing(#[from] MissingPart),
 }
 
 /// Reads the secrets, if there are any, and with them the configuration. Where that fails, whom the configuration names is
@@ -62,10 +64,13 @@ pub(crate) async fn read(
     Ok((secrets, Boot::with_clock(config, clock)))
 }
 
+/// Builds a function's router.
+pub type Build = fn(&Boot) -> Result<Router, MissingPart>;
+
 /// A function and the secrets that it answers with.
 pub struct Live {
     function: Function,
-    build: fn(&Boot) -> Router,
+    build: Build,
     environment: HashMap<String, String>,
     secrets: Option<Secrets>,
     current: RwLock<Arc<Generation>>,
@@ -86,12 +91,12 @@ impl Live {
     /// The secrets cannot be read, or with them the configuration cannot be used.
     pub async fn start(
         function: Function,
-        build: fn(&Boot) -> Router,
+        build: Build,
         environment: HashMap<String, String>,
         clock: Clock,
     ) -> Result<Self, StartError> {
         let (secrets, boot) = read(function, &environment, clock).await?;
-        let current = RwLock::new(Arc::new(Generation::new(boot, build)));
+        let current = RwLock::new(Arc::new(Generation::new(boot, build)?));
         Ok(Self { function, build, environment, secrets, current })
     }
 
@@ -139,15 +144,14 @@ impl Live {
         let mut variables = self.environment.clone();
         variables.extend(values.clone());
         let old = self.current();
-        match Config::load(&variables, self.function.needs) {
-            Ok(config) => {
-                secrets.use_for(config.secrets_ttl);
+        match self.next_generation(&old, &variables) {
+            Ok(new) => {
+                secrets.use_for(new.boot.config.secrets_ttl);
                 secrets.keep(values);
-                let new = Arc::new(Generation::new(old.boot.renewed(config), self.build));
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
                 tracing::info!(message = "secrets renewed", service = self.function.name);
             }
-            // A slip of whoever wrote the secret must not end a service that works. It is told again until it is mended.
+            // A mistake in a secret must not end a service that works. It is logged again until it is fixed.
             Err(error) => {
                 secrets.use_for(old.boot.config.secrets_ttl);
                 tracing::error!(
@@ -158,6 +162,15 @@ impl Live {
                 metrics::count(Metric::SecretsStale, self.function.name);
             }
         }
+    }
+
+    fn next_generation(
+        &self,
+        old: &Generation,
+        variables: &HashMap<String, String>,
+    ) -> Result<Generation, StartError> {
+        let config = Config::load(variables, self.function.needs)?;
+        Ok(Generation::new(old.boot.renewed(config), self.build)?)
     }
 }
 
@@ -177,10 +190,10 @@ async fn dispatch(generation: &Generation, request: Request) -> Response {
 }
 
 impl Generation {
-    fn new(boot: Boot, build: fn(&Boot) -> Router) -> Self {
-        let router = build(&boot);
+    fn new(boot: Boot, build: Build) -> Result<Self, MissingPart> {
+        let router = build(&boot)?;
         let tokens = boot.config.jwt.as_ref().map(|jwt| AccessTokens::new(jwt, boot.clock.clone()));
-        Self { boot, router, tokens }
+        Ok(Self { boot, router, tokens })
     }
 
     /// Whether the request's token is signed, but with no key of ours.

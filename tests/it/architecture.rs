@@ -238,3 +238,175 @@ fn a_test_named_by_the_map_exists() {
         }
     }
 }
+
+/// What each room of `shared` may use. A room stands after all that it uses, so that there is no circle.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("clock", &[]),
+    ("crypto", &[]),
+    ("ids", &["clock", "crypto"]),
+    ("text", &[]),
+    ("config", &["crypto"]),
+    ("metrics", &["clock", "config"]),
+    ("secrets", &["clock", "config", "crypto"]),
+    ("observability", &["clock", "config", "crypto", "ids", "metrics"]),
+    ("telemetry", &["clock", "config", "metrics", "observability"]),
+    ("store", &["clock", "config", "crypto", "ids", "metrics", "observability", "telemetry", "text"]),
+    ("shutdown", &["metrics", "observability", "store", "telemetry"]),
+    ("rate_limit", &["clock", "config", "crypto", "metrics", "store", "telemetry"]),
+    ("identity", &["clock", "config", "crypto", "ids"]),
+    (
+        "boot",
+        &[
+            "clock",
+            "config",
+            "crypto",
+            "metrics",
+            "observability",
+            "rate_limit",
+            "shutdown",
+            "store",
+            "telemetry",
+        ],
+    ),
+    (
+        "edge",
+        &[
+            "boot",
+            "clock",
+            "config",
+            "crypto",
+            "identity",
+            "ids",
+            "metrics",
+            "observability",
+            "rate_limit",
+            "store",
+            "telemetry",
+            "text",
+        ],
+    ),
+    ("reload", &["boot", "clock", "config", "edge", "identity", "metrics", "observability", "secrets"]),
+    ("lambda", &["boot", "clock", "config", "edge", "metrics", "observability", "reload", "telemetry"]),
+];
+
+/// The code of a file without its tests, comments and strings that hold a path.
+fn code_of(text: &str) -> String {
+    let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = shipped.lines().map(|line| line.split("//").next().unwrap_or_default());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The first segments of the paths that begin with `prefix`, grouped imports too.
+fn named_after(code: &str, prefix: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (index, _) in code.match_indices(prefix) {
+        let before = code[..index].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
+            continue;
+        }
+        let rest = &code[index + prefix.len()..];
+        let group = rest.strip_prefix('{').and_then(|rest| rest.split(';').next());
+        let mut depth = 0;
+        let mut word = String::new();
+        for c in group.unwrap_or(rest).chars() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth > 0 => depth -= 1,
+                _ if c.is_alphanumeric() || c == '_' => word.push(c),
+                _ if group.is_some() && c == ',' && depth == 0 => {
+                    names.extend(first_segment(&std::mem::take(&mut word)));
+                }
+                ':' if group.is_some() => word.push(c),
+                ' ' | '\n' if group.is_some() => {}
+                _ => break,
+            }
+        }
+        names.extend(first_segment(&word));
+    }
+    names
+}
+
+fn first_segment(path: &str) -> Option<String> {
+    path.split("::").next().filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
+#[test]
+fn rooms_of_shared_point_one_way() {
+    let rooms: BTreeMap<&str, &[&str]> = ROOMS.iter().copied().collect();
+    let place = |room: &str| ROOMS.iter().position(|(name, _)| *name == room);
+    for (room, uses) in ROOMS {
+        for used in *uses {
+            assert!(place(used) < place(room), "{room} stands before {used}, which it may use");
+        }
+    }
+    let mut met = BTreeSet::new();
+    for (name, text) in sources("shared/src") {
+        let path = name.trim_start_matches("shared/src/").trim_end_matches(".rs");
+        let room = path.split('/').next().unwrap_or_default();
+        if room == "lib" {
+            continue;
+        }
+        let allowed = rooms.get(room).unwrap_or_else(|| panic!("{name}: {room} is no room of the table"));
+        met.insert(room.to_owned());
+        for used in named_after(&code_of(&text), "crate::") {
+            let is_room = rooms.contains_key(used.as_str());
+            assert!(!is_room || used == room || allowed.contains(&used.as_str()), "{name} uses {used}");
+        }
+    }
+    assert_eq!(met.len(), ROOMS.len(), "the table has a room that is gone");
+}
+
+/// Fails on a circle among files of one folder, by what each says of `prefix`.
+fn assert_no_circle(folder: &str, prefixes: &[&str]) {
+    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (name, text) in sources(folder) {
+        let path = name.trim_start_matches(folder).trim_start_matches('/').trim_end_matches(".rs");
+        let file = path.split('/').next().unwrap_or_default().to_owned();
+        if ["mod", "lib", "main"].contains(&file.as_str()) {
+            continue;
+        }
+        let code = code_of(&text);
+        let used = prefixes.iter().flat_map(|prefix| named_after(&code, prefix));
+        uses.entry(file.clone()).or_default().extend(used.filter(|used| *used != file));
+    }
+    // A file of which nothing that is left is used by it is taken off; what remains is a circle.
+    loop {
+        let names: BTreeSet<String> = uses.keys().cloned().collect();
+        let free: Vec<String> =
+            uses.iter().filter(|(_, used)| used.is_disjoint(&names)).map(|(name, _)| name.clone()).collect();
+        if free.is_empty() {
+            break;
+        }
+        for name in free {
+            uses.remove(&name);
+        }
+    }
+    assert!(uses.is_empty(), "a circle of files in {folder}: {:?}", uses.keys());
+}
+
+#[test]
+fn files_of_the_store_and_of_each_function_form_no_circle() {
+    assert_no_circle("shared/src/store", &["super::", "crate::store::"]);
+    for name in functions() {
+        assert_no_circle(&format!("functions/{name}/src"), &["crate::", "super::"]);
+    }
+}
+
+#[test]
+fn the_store_says_no_http_and_makes_no_refusal() {
+    for (name, text) in sources("shared/src/store") {
+        let code = code_of(&text);
+        for word in [
+            "http::",
+            "crate::edge",
+            "ProblemType",
+            "HeaderMap",
+            "\"/query/",
+            "Problem::",
+            "Rejection::new",
+            "Rejection {",
+        ] {
+            assert!(!code.contains(word), "{name} says {word}");
+        }
+    }
+}

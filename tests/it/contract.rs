@@ -267,7 +267,9 @@ impl Scenario {
         let target = format!("{}{query}", route.path.replace("{id}", id));
         let method = route.method.as_str();
         let answer = match route.access {
-            Access::Private => self.app.call(&self.user, method, &target, &[], body.as_ref()).await,
+            Access::Read | Access::Write => {
+                self.app.call(&self.user, method, &target, &[], body.as_ref()).await
+            }
             Access::Public => self.app.anonymous(method, &target, body.as_ref()).await,
         };
         assert_eq!(answer.status, contract.answer.status, "{operation}: {}", answer.json);

@@ -11,7 +11,7 @@ use mongodb::bson::{self, doc};
 use serde_json::Value;
 use shared::edge::RouteInfo;
 use shared::store::indexes;
-use tests::app::{Answer, TestApp};
+use tests::app::{Answer, TestApp, User};
 use tests::proxy::{Proxy, Stop};
 use tests::requests::{self, Ready};
 use tokio::io::AsyncWriteExt;
@@ -167,6 +167,73 @@ async fn a_write_of_a_category_that_is_killed_anywhere_is_whole_or_absent() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_of_a_user_that_is_killed_anywhere_is_whole_or_absent() {
     every_write_of("auth").await;
+}
+
+/// Starts the process that posts a batch, its MongoDB behind the proxy.
+async fn batch_writer(app: &TestApp, input: &str, proxy: &Proxy) -> Child {
+    let uri = format!("mongodb://127.0.0.1:{}/?directConnection=true&serverMonitoringMode=poll", proxy.port);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_crash_writer"))
+        .envs(app.variables())
+        .env("MONGODB_URI", uri)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
+    child
+}
+
+const BATCH: u64 = 500;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_of_500_that_is_killed_at_any_command_is_whole_or_absent_and_its_retry_has_one_effect() {
+    let app = TestApp::with(&[("RATE_LIMIT_AUTH_MAX", "100000")]).await;
+    let count = |user: &User| {
+        let user = bson::Uuid::from_bytes(user.id.uuid().into_bytes());
+        let database = app.database();
+        async move {
+            let transactions = database.await.collection::<bson::Document>("transactions");
+            transactions.count_documents(doc! {"userId": user}).await.unwrap()
+        }
+    };
+    let scene = async || {
+        let user = app.register().await;
+        let account = app.first_account(&user).await;
+        (format!("batch {} {account} {BATCH} killed-in-its-midst", user.id), user)
+    };
+    let (input, user) = scene().await;
+    let proxy = Proxy::start(app.mongodb_address(), Stop::Never).await.unwrap();
+    let output = batch_writer(&app, &input, &proxy).await.wait_with_output().await.unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "200");
+    assert_eq!(count(&user).await, BATCH);
+    let commands = proxy.commands();
+    assert!(commands <= 9, "a batch of {BATCH} sends {commands} commands");
+    for stop in (0..commands).flat_map(|index| [Stop::Before(index), Stop::After(index)]) {
+        let (input, user) = scene().await;
+        let proxy = Proxy::start(app.mongodb_address(), stop).await.unwrap();
+        let mut child = batch_writer(&app, &input, &proxy).await;
+        let stopped = tokio::time::timeout(Duration::from_secs(20), proxy.stopped()).await;
+        assert!(stopped.is_ok(), "{stop:?}: the command does not come");
+        child.kill().await.unwrap();
+        let there = count(&user).await;
+        assert!(there == 0 || there == BATCH, "{stop:?}: {there} of {BATCH}");
+        app.assert_ledger_sound(&user).await;
+        // MongoDB ends the killed process's transaction when its lifetime is over; the retry waits for that.
+        let retried = async {
+            loop {
+                let proxy = Proxy::start(app.mongodb_address(), Stop::Never).await.unwrap();
+                let output = batch_writer(&app, &input, &proxy).await.wait_with_output().await.unwrap();
+                if String::from_utf8(output.stdout).unwrap().trim() == "200" {
+                    break;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), retried).await.unwrap();
+        assert_eq!(count(&user).await, BATCH, "{stop:?}, then retried");
+        app.assert_ledger_sound(&user).await;
+    }
 }
 
 #[tokio::test]

@@ -141,7 +141,7 @@ impl Scene {
     fn event(&self, route: &RouteInfo, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> String {
         let bearer = format!("Bearer {}", self.user.access);
         let mut all = headers.to_vec();
-        if route.access == Access::Private && !headers.iter().any(|(name, _)| *name == "authorization") {
+        if route.access != Access::Public && !headers.iter().any(|(name, _)| *name == "authorization") {
             all.push(("authorization", &bearer));
         }
         let encoded = body.map(|body| STANDARD.encode(body));

@@ -285,7 +285,7 @@ async fn every_key_that_docs_logging_md_describes_is_used_in_a_line() {
     untold.get(&user, "/accounts").await.expect(200);
     let request = tests::event("GET", "/api/v1/misbehaving/before", &user.ip, &[], None);
     let request = lambda_http::request::from_str(&request).unwrap();
-    misbehaving::build(&app.boot).oneshot(request).await.unwrap();
+    misbehaving::build(&app.boot).unwrap().oneshot(request).await.unwrap();
     for metric in Metric::ALL {
         metrics::count(*metric, "x");
     }

@@ -33,7 +33,7 @@ async fn a_panic_anywhere_in_a_handler_is_a_500_logged_once_and_the_next_request
     let log = capture();
     let app = TestApp::start().await;
     let user = app.register().await;
-    let router = misbehaving::build(&app.boot);
+    let router = misbehaving::build(&app.boot).unwrap();
     let in_store = format!("store/{}", user.id);
     for (path, text) in [
         ("before", json!("before it waits")),

@@ -59,7 +59,7 @@ async fn a_panic_is_reported_by_its_place_and_without_what_was_typed() {
     let user = app.register().await;
     // Panics are told whatever the share of others is.
     let told = app.sibling_with(&[("SENTRY_DSN", &receiver.dsn()), ("SENTRY_SAMPLE_RATE", "0")]);
-    let router = misbehaving::build(&told.boot);
+    let router = misbehaving::build(&told.boot).unwrap();
     for (path, status) in [("well", 200), ("nowhere", 404)] {
         assert_eq!(get(&router, path).await, status);
     }
@@ -117,7 +117,7 @@ async fn an_answer_with_5xx_is_reported_in_our_words_alone() {
 async fn sentry_away_changes_no_answer() {
     let (app, receiver) = (TestApp::start().await, Receiver::start(Answers::Never).await);
     let told = app.sibling_with(&[("SENTRY_DSN", &receiver.dsn())]);
-    let router = misbehaving::build(&told.boot);
+    let router = misbehaving::build(&told.boot).unwrap();
     for path in ["before", "after", "before"] {
         assert_eq!(get(&router, path).await, 500);
     }

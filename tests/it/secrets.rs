@@ -7,19 +7,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_sdk_secretsmanager::Client;
-use axum::Router;
 use finance::id::UserId;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use shared::boot::Boot;
 use shared::clock::Clock;
 use shared::config::{JwtConfig, JwtKey};
 use shared::edge::Function;
 use shared::identity::AccessTokens;
 use shared::metrics::Metric;
-use shared::reload::Live;
+use shared::reload::{Build, Live};
 use tests::log::capture;
 use tests::redis_server::RedisServer;
 use tests::{PASSWORD, TestApp, User, event, random_ip, random_name};
@@ -109,13 +107,7 @@ impl Vault {
     }
 
     /// A function that reads this secret.
-    pub(crate) async fn start(
-        &self,
-        app: &TestApp,
-        function: Function,
-        build: fn(&Boot) -> Router,
-        ttl: &str,
-    ) -> Live {
+    pub(crate) async fn start(&self, app: &TestApp, function: Function, build: Build, ttl: &str) -> Live {
         let environment = self.environment(app, ttl);
         Live::start(function, build, environment, app.clock.clone())
             .await

@@ -16,6 +16,7 @@ use shared::clock::Clock;
 use shared::config::Config;
 use shared::edge::contract::ERROR_CODES;
 use shared::edge::{Function, RouteInfo};
+use shared::reload::Build;
 use shared::store::{Store, indexes};
 
 use crate::{canary, log};
@@ -27,7 +28,7 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub struct Mounted {
     pub name: &'static str,
     pub function: Function,
-    pub build: fn(&Boot) -> Router,
+    pub build: Build,
     pub router: Router,
     pub routes: Vec<RouteInfo>,
 }
@@ -39,7 +40,7 @@ pub fn mount(boot: &Boot) -> Vec<Mounted> {
             name: function.name,
             function,
             build: api.build,
-            router: (api.build)(boot),
+            router: (api.build)(boot).expect("the configuration has every part"),
             routes: (api.routes)(),
         })
         .collect()

@@ -1,6 +1,7 @@
 //! What the tests share: the whole API in one process ([`app`]), a proxy that brings every fault of a network and stops a
 //! process in the midst of a write ([`proxy`]), a valid request of every operation ([`requests`]), Lambda's Runtime API for
-//! one process ([`runtime_api`]), the log of a test ([`log`]) and what may be in none ([`canary`]), what others are told
+//! one process ([`runtime_api`]), batches straight to the
+//! ledger ([`batch`]), the log of a test ([`log`]) and what may be in none ([`canary`]), what others are told
 //! ([`receiver`]), a folder of a test's own ([`scratch`]), a function full of bugs ([`misbehaving`]), and the API's
 //! description ([`openapi`]).
 //! Must never be a dependency of what ships.
@@ -13,6 +14,7 @@
 )]
 
 pub mod app;
+pub mod batch;
 pub mod canary;
 pub mod emf;
 pub mod fuzz;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, State};
 use finance::id::UserId;
-use shared::boot::Boot;
+use shared::boot::{Boot, MissingPart};
 use shared::config::Need;
 use shared::edge::AppState;
 use shared::edge::respond::Answer;
-use shared::edge::route::Routes;
-use shared::edge::{Function, Problem, Scope, layers};
-use shared::store::ledger::Ledger;
+use shared::edge::route::get;
+use shared::edge::{Function, Problem, Routes, Scope, layers};
+use shared::store::UserStore;
 
 pub const FUNCTION: Function =
     Function { name: "misbehaving", needs: &[Need::Mongo, Need::Redis, Need::Jwt] };
@@ -20,19 +20,19 @@ pub const FUNCTION: Function =
 /// What a panic's formatted text holds, and no log may.
 pub const TYPED: &str = "what a person typed";
 
-pub fn build(boot: &Boot) -> Router {
-    let routes = Routes::new()
-        .get("/misbehaving/before", "before", before)
-        .public()
-        .get("/misbehaving/after", "after", after)
-        .public()
-        .get("/misbehaving/formatted", "formatted", formatted)
-        .public()
-        .get("/misbehaving/store/{id}", "store", store)
-        .public()
-        .get("/misbehaving/well", "well", async || Answer::ok(&"well"))
-        .public();
-    layers::serve(boot, FUNCTION.name, routes, AppState::new(boot))
+pub fn build(boot: &Boot) -> Result<Router, MissingPart> {
+    let routes = Routes::new([
+        get("/misbehaving/before", before).public(),
+        get("/misbehaving/after", after).public(),
+        get("/misbehaving/formatted", formatted).public(),
+        get("/misbehaving/store/{id}", store).public(),
+        get("/misbehaving/well", well).public(),
+    ]);
+    layers::serve(boot, FUNCTION.name, routes, AppState::new(boot)?)
+}
+
+async fn well() -> Answer {
+    Answer::ok(&"well")
 }
 
 /// Asked for by an argument: the environment is the configuration's.
@@ -63,8 +63,11 @@ async fn store(
     Path(user): Path<String>,
     scope: Scope,
 ) -> Result<Answer, Problem> {
-    let ledger = Ledger::new(app.parts()?.store(&scope));
     let user = UserId::parse(&user).expect("an id");
+    let store = UserStore::new(app.mongo().within(scope.mongo_until), user);
     let decide = Arc::new(|_: &_| panic!("in the store's task"));
-    Ok(ledger.write(user, None, None, decide, |_| Answer::ok(&"never")).await?)
+    Ok(store
+        .post(None, shared::store::ledger::Need::default(), decide, |_| Answer::ok(&"never").into())
+        .await?
+        .into())
 }

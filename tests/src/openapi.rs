@@ -296,7 +296,7 @@ fn path_item(described: &Described, shared: &mut Map<String, Value>) -> Result<V
 }
 
 fn security(route: &RouteInfo, operation: &Operation) -> Value {
-    if route.access == Access::Private {
+    if route.access != Access::Public {
         return json!([{"bearer": []}]);
     }
     let mut ways: Vec<Value> = operation

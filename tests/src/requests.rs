@@ -68,7 +68,7 @@ pub async fn ready(app: &TestApp, route: &RouteInfo, request_id: &str) -> Ready 
         filled(&format!("/api/v1{}{}", route.path.replace("{id}", id), sample.sample_query), &scene.real);
     let bearer = format!("Bearer {}", scene.user.access);
     let mut headers = vec![("x-request-id", request_id)];
-    if route.access == Access::Private {
+    if route.access != Access::Public {
         headers.push(("authorization", &bearer));
     }
     if route.method == http::Method::POST {

@@ -5,11 +5,13 @@ use finance::currency::Currency;
 use finance::id::AccountId;
 use finance::money::Money;
 use serde_json::json;
-use shared::edge::ProblemType::{CategoryKindMismatch, CurrencyMismatch, InUse, TooManyTransactions};
+use shared::edge::ProblemType::{
+    CategoryKindMismatch, CurrencyMismatch, InUse, LimitReached, TooManyTransactions,
+};
 use shared::edge::amount::AmountView;
 use shared::edge::contract::{Contract, Operation, Parameter, example};
 
-use crate::fields::{CreateAccountBody, UpdateAccountBody};
+use crate::body::{CreateAccountBody, UpdateAccountBody};
 use crate::view::AccountView;
 use finance::account::AccountKind;
 
@@ -59,7 +61,7 @@ pub fn contract() -> Contract {
         .answers(201, "Created.", view("Card"))
         .headers(&["Location", "ETag"])
         .idempotent()
-        .problems(&[CurrencyMismatch]),
+        .problems(&[LimitReached, CurrencyMismatch]),
         Operation::new("get_account", "Read an account", "One account with its balance of now.")
             .id(ID, example::ACCOUNT)
             .answers(200, "The account.", view("Card"))

@@ -1,38 +1,49 @@
 //! `/accounts`: where the user's money is, with balances that are always the opening balance plus what moved since.
 //! Must never compute a balance itself: the ledger keeps it.
 
+mod body;
 mod contract;
-mod fields;
-mod routes;
+mod create_account;
+mod delete_account;
+mod get_account;
+mod list_accounts;
+mod update_account;
 mod view;
 
 use axum::Router;
-use shared::boot::Boot;
+use shared::boot::{Boot, MissingPart};
 use shared::config::Need;
-use shared::edge::AppState;
-use shared::edge::{Function, RouteInfo, Routes, layers};
+use shared::edge::route::{delete, get, patch, post};
+use shared::edge::{AppState, Function, RouteInfo, Routes, layers};
 
+use create_account::create_account;
+use delete_account::delete_account;
+use get_account::get_account;
+use list_accounts::list_accounts;
+use update_account::update_account;
+
+pub use body::{CreateAccountBody, UpdateAccountBody};
 pub use contract::contract;
-pub use fields::{CreateAccountBody, UpdateAccountBody};
 pub use view::AccountView;
 
 pub const FUNCTION: Function = Function { name: "accounts", needs: &[Need::Mongo, Need::Redis, Need::Jwt] };
 
 fn table() -> Routes<AppState> {
-    Routes::new()
-        .get("/accounts", "list_accounts", routes::list_accounts)
-        .query(&["limit", "cursor", "asOf"])
-        .post("/accounts", "create_account", routes::create_account)
-        .get("/accounts/{id}", "get_account", routes::get_account)
-        .patch("/accounts/{id}", "update_account", routes::update_account)
-        .delete("/accounts/{id}", "delete_account", routes::delete_account)
-        .query(&["moveTo"])
+    Routes::new([
+        get("/accounts", list_accounts).query(&["limit", "cursor", "asOf"]),
+        post("/accounts", create_account),
+        get("/accounts/{id}", get_account),
+        patch("/accounts/{id}", update_account),
+        delete("/accounts/{id}", delete_account).query(&["moveTo"]),
+    ])
 }
 
 pub fn routes() -> Vec<RouteInfo> {
     table().into_table()
 }
 
-pub fn build(boot: &Boot) -> Router {
-    layers::serve(boot, FUNCTION.name, table(), AppState::new(boot))
+/// # Errors
+/// The configuration lacks a part that [`FUNCTION`] needs.
+pub fn build(boot: &Boot) -> Result<Router, MissingPart> {
+    layers::serve(boot, FUNCTION.name, table(), AppState::new(boot)?)
 }

@@ -3,7 +3,8 @@
 use finance::money::Money;
 use serde::Serialize;
 use shared::edge::amount::AmountView;
-use shared::edge::respond::decimal;
+use shared::edge::respond::{Answer, decimal};
+use shared::store::Entity;
 use shared::store::accounts::Account;
 use utoipa::ToSchema;
 
@@ -64,16 +65,16 @@ impl AccountView {
             archived: account.archived,
             balance: balance.map(|minor| decimal(minor, account.currency)),
             balance_minor: balance,
-            version: account.version,
+            version: account.stamp.version,
         }
     }
 }
 
-/// The account's strong tag. The balance is in it: a transaction changes the bytes of the account without changing its
-/// version, and a strong tag must change with the bytes.
-pub(crate) fn tag(account: &Account) -> String {
-    match account.balance_minor() {
-        Some(balance) => format!("{}.{balance}", account.version),
-        None => account.version.to_string(),
-    }
+pub(crate) fn ok(account: &Account) -> Answer {
+    Answer::ok(&AccountView::from(account)).etag(&account.tag())
+}
+
+pub(crate) fn created(account: &Account) -> Answer {
+    Answer::created(format!("/api/v1/accounts/{}", account.id), &AccountView::from(account))
+        .etag(&account.tag())
 }

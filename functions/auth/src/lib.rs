@@ -21,15 +21,28 @@ mod tokens;
 mod update_me;
 mod view;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
-use shared::boot::Boot;
+use axum::extract::FromRef;
+use shared::boot::{Boot, MissingPart};
 use shared::clock::Clock;
 use shared::config::Need;
-use shared::edge::cursor::Cursors;
-use shared::edge::{Function, LimitClass, Problem, ProblemType, RouteInfo, Routes, Scope, layers};
-use shared::store::{Mongo, Store};
+use shared::edge::route::{delete, get, patch, post};
+use shared::edge::{AppState, Function, LimitClass, RouteInfo, Routes, Scope, layers};
+use shared::store::Store;
+
+use end_other_sessions::end_other_sessions;
+use end_session::end_session;
+use erase_me::erase_me;
+use get_me::get_me;
+use list_sessions::list_sessions;
+use log_in::log_in;
+use log_out::log_out;
+use refresh::refresh;
+use register::register;
+use update_me::update_me;
 
 pub use body::{EraseMeBody, LogInBody, LogOutBody, RefreshBody, RegisterBody, UpdateMeBody};
 pub use contract::contract;
@@ -41,81 +54,76 @@ pub const FUNCTION: Function =
 /// The largest body that any of these routes takes.
 const BODY_MAX: usize = 8 * 1024;
 
+/// What the handlers need. Cloning shares it.
+#[derive(Clone)]
+struct App(Arc<Parts>);
+
 struct Parts {
-    mongo: Mongo,
+    state: AppState,
     clock: Clock,
     issuer: tokens::Issuer,
     passwords: password::Passwords,
     cookie: cookie::RefreshCookie,
-    cursors: Cursors,
     cors_origins: Vec<String>,
     default_currency: finance::currency::Currency,
 }
 
-/// What the handlers need. `None` only where the configuration lacks a part that [`FUNCTION`] needs, which init refuses.
-#[derive(Clone)]
-struct App(Option<Arc<Parts>>);
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl FromRef<App> for AppState {
+    fn from_ref(app: &App) -> Self {
+        app.state.clone()
+    }
+}
 
 impl App {
-    fn new(boot: &Boot) -> Self {
-        let make = || {
-            let (jwt, auth) = (boot.config.jwt.as_ref()?, boot.config.auth.as_ref()?);
-            Some(Arc::new(Parts {
-                mongo: boot.mongo()?,
-                clock: boot.clock.clone(),
-                issuer: tokens::Issuer::new(jwt, auth, boot.clock.clone()),
-                passwords: password::Passwords::new(auth),
-                cookie: cookie::RefreshCookie::new(auth),
-                cursors: Cursors::from_config(jwt),
-                cors_origins: boot.config.cors_origins.clone(),
-                default_currency: auth.default_currency,
-            }))
-        };
-        Self(make())
-    }
-
-    fn parts(&self) -> Result<&Parts, Problem> {
-        self.0.as_deref().ok_or_else(|| Problem::new(ProblemType::Internal))
+    fn new(boot: &Boot) -> Result<Self, MissingPart> {
+        let jwt = boot.config.jwt.as_ref().ok_or(MissingPart("jwt"))?;
+        let auth = boot.config.auth.as_ref().ok_or(MissingPart("auth"))?;
+        Ok(Self(Arc::new(Parts {
+            state: AppState::new(boot)?,
+            clock: boot.clock.clone(),
+            issuer: tokens::Issuer::new(jwt, auth, boot.clock.clone()),
+            passwords: password::Passwords::new(auth),
+            cookie: cookie::RefreshCookie::new(auth),
+            cors_origins: boot.config.cors_origins.clone(),
+            default_currency: auth.default_currency,
+        })))
     }
 }
 
 impl Parts {
     fn store(&self, scope: &Scope) -> Store {
-        self.mongo.within(scope.mongo_until)
+        self.state.mongo().within(scope.mongo_until)
     }
 }
 
 fn table() -> Routes<App> {
-    Routes::new()
-        .post("/auth/register", "register", register::register)
-        .public()
-        .limit(LimitClass::Auth)
-        .body_max(BODY_MAX)
-        .post("/auth/login", "log_in", log_in::log_in)
-        .public()
-        .limit(LimitClass::Auth)
-        .body_max(BODY_MAX)
-        .post("/auth/refresh", "refresh", refresh::refresh)
-        .public()
-        .body_max(BODY_MAX)
-        .post("/auth/logout", "log_out", log_out::log_out)
-        .public()
-        .body_max(BODY_MAX)
-        .get("/auth/me", "get_me", get_me::get_me)
-        .patch("/auth/me", "update_me", update_me::update_me)
-        .body_max(BODY_MAX)
-        .delete("/auth/me", "erase_me", erase_me::erase_me)
-        .body_max(BODY_MAX)
-        .get("/auth/sessions", "list_sessions", list_sessions::list_sessions)
-        .query(&["limit", "cursor"])
-        .delete("/auth/sessions", "end_other_sessions", end_other_sessions::end_other_sessions)
-        .delete("/auth/sessions/{id}", "end_session", end_session::end_session)
+    Routes::new([
+        post("/auth/register", register).public().limit(LimitClass::Auth).body_max(BODY_MAX),
+        post("/auth/login", log_in).public().limit(LimitClass::Auth).body_max(BODY_MAX),
+        post("/auth/refresh", refresh).public().body_max(BODY_MAX),
+        post("/auth/logout", log_out).public().body_max(BODY_MAX),
+        get("/auth/me", get_me),
+        patch("/auth/me", update_me).body_max(BODY_MAX),
+        delete("/auth/me", erase_me).body_max(BODY_MAX),
+        get("/auth/sessions", list_sessions).query(&["limit", "cursor"]),
+        delete("/auth/sessions", end_other_sessions),
+        delete("/auth/sessions/{id}", end_session),
+    ])
 }
 
 pub fn routes() -> Vec<RouteInfo> {
     table().into_table()
 }
 
-pub fn build(boot: &Boot) -> Router {
-    layers::serve(boot, FUNCTION.name, table(), App::new(boot))
+/// # Errors
+/// The configuration lacks a part that [`FUNCTION`] needs.
+pub fn build(boot: &Boot) -> Result<Router, MissingPart> {
+    layers::serve(boot, FUNCTION.name, table(), App::new(boot)?)
 }

@@ -21,8 +21,7 @@ pub(crate) async fn log_in(
     scope: Scope,
     Body { value: body, .. }: Body<LogInBody>,
 ) -> Result<Answer, Problem> {
-    let app = app.parts()?;
-    let user = authenticate(app, &scope, &body).await?;
+    let user = authenticate(&app, &scope, &body).await?;
     let refresh = RefreshToken::new();
     let session = app.issuer.session(&scope);
     let tokens = app.issuer.tokens(user.id, session.id, session.expires_at_ms, &refresh)?;

@@ -19,7 +19,6 @@ pub(crate) async fn log_out(
     headers: HeaderMap,
     OptionalBody(body): OptionalBody<LogOutBody>,
 ) -> Result<Answer, Problem> {
-    let app = app.parts()?;
     let sessions = Sessions::new(app.store(&scope));
     let body_token = body.refresh_token.map(|token| token.0);
     // A bearer says which session is meant without a cookie's help, and no page can make a browser send one.
@@ -29,7 +28,7 @@ pub(crate) async fn log_out(
     };
     match (token.filter(cookie::is_present), caller) {
         (Some(token), _) => sessions.end_by_token(app.issuer.hash(token.expose_secret())).await?,
-        (None, Caller::User(principal)) => match sessions.end(principal.user, principal.session).await {
+        (None, Caller::User(principal)) => match sessions.end(principal.user, principal.session()?).await {
             // Another request ended it first: it has ended all the same.
             Ok(()) | Err(WriteError::NotFound) => {}
             Err(error) => return Err(error.into()),

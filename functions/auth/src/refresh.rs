@@ -20,7 +20,6 @@ pub(crate) async fn refresh(
     headers: HeaderMap,
     OptionalBody(body): OptionalBody<RefreshBody>,
 ) -> Result<Answer, Problem> {
-    let app = app.parts()?;
     let token = body.refresh_token.map(|token| token.0);
     let token = cookie::presented(token, &app.cookie, &headers, &app.cors_origins)?;
     let Some(token) = token else { return Err(Problem::new(ProblemType::InvalidRefreshToken)) };

@@ -9,7 +9,8 @@ use shared::edge::{Problem, Scope};
 use shared::ids;
 use shared::store::accounts::Account;
 use shared::store::categories::Category;
-use shared::store::users::{NewUser, User, Users};
+use shared::store::registration::NewUser;
+use shared::store::users::User;
 
 use crate::body::RegisterBody;
 use crate::tokens::RefreshToken;
@@ -21,17 +22,16 @@ pub(crate) async fn register(
     scope: Scope,
     Body { value: body, .. }: Body<RegisterBody>,
 ) -> Result<Answer, Problem> {
-    let app = app.parts()?;
     let names =
         [&body.first_name, &body.last_name].map(|name| name.as_ref().map_or("", |name| name.0.as_str()));
     password::check(&body.password.0, &body.email.0, &names, "/password")
         .map_err(|error| Problem::fields(vec![error]))?;
     let password_hash = app.passwords.hash(&body.password.0).await?;
     let refresh = RefreshToken::new();
-    let new = new_user(app, &scope, body, password_hash, &refresh);
+    let new = new_user(&app, &scope, body, password_hash, &refresh);
     let tokens = app.issuer.tokens(new.user.id, new.session.id, new.session.expires_at_ms, &refresh)?;
     let view = SignedInView { user: UserView::from(&new.user), tokens };
-    Users::new(app.store(&scope)).register(new).await?;
+    app.store(&scope).register(new).await?;
     let answer = Answer::created("/api/v1/auth/me".to_owned(), &view);
     Ok(app.cookie.set(answer, &view.tokens))
 }
@@ -46,22 +46,14 @@ fn new_user(
     let currency = body.currency.unwrap_or(app.default_currency);
     let time_zone = body.time_zone.map_or_else(|| "UTC".to_owned(), |zone| zone.0);
     let categories = Category::defaults(&app.clock);
-    let account = Account {
-        id: AccountId::new(ids::new_id(&app.clock)),
-        name: "Checking".to_owned(),
-        kind: AccountKind::Checking,
+    // The opening balance is unknown: a balance that nobody stated is not zero.
+    let account = Account::new(
+        AccountId::new(ids::new_id(&app.clock)),
+        "Checking".to_owned(),
+        AccountKind::Checking,
         currency,
-        // Unknown: a balance that nobody stated is not zero.
-        opening_minor: None,
-        opening_date: app.clock.today(&time_zone),
-        credit_limit_minor: None,
-        interest_rate_bps: None,
-        minimum_payment_minor: None,
-        archived: false,
-        movement_minor: 0,
-        version: 1,
-        knowledge: i64::try_from(categories.len()).unwrap_or(0).saturating_add(1),
-    };
+        app.clock.today(&time_zone),
+    );
     let text =
         |value: Option<shared::edge::body::Text<0, 100>>| value.map(|v| v.0).filter(|text| !text.is_empty());
     NewUser {

@@ -1,25 +1,21 @@
 //! `PATCH /auth/me`: changes what a user may say about itself.
 
-use axum::extract::State;
 use shared::edge::body::Body;
 use shared::edge::respond::Answer;
-use shared::edge::{IfMatch, Principal, Problem, Scope};
+use shared::edge::{IfMatch, Problem, Signed};
 use shared::store::users::{User, Users};
 
-use crate::App;
 use crate::body::UpdateMeBody;
 use crate::view::UserView;
 
 pub(crate) async fn update_me(
-    State(app): State<App>,
-    scope: Scope,
-    caller: Principal,
+    me: Signed,
     condition: IfMatch,
     Body { value: body, .. }: Body<UpdateMeBody>,
 ) -> Result<Answer, Problem> {
-    let users = Users::new(app.parts()?.store(&scope));
-    let fresh = move |user: &User| condition.allows(&user.version.to_string());
-    let changed = users.update(caller.user, fresh, move |user| changed(user, body.clone())).await?;
+    let users = Users::new(me.unscoped_store());
+    let change = move |user| changed(user, body.clone());
+    let changed = users.update(me.user(), condition.into(), change).await?;
     Ok(UserView::answer(&changed))
 }
 

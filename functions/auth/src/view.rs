@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use shared::clock;
-use shared::edge::Principal;
 use shared::edge::respond::Answer;
+use shared::edge::{Principal, Via};
 use shared::store::sessions::Session;
 use shared::store::users::User;
 use utoipa::ToSchema;
@@ -120,7 +120,7 @@ impl SessionView {
             last_used_at: clock::rfc3339(session.last_used_at_ms),
             ip: session.ip.clone(),
             user_agent: session.user_agent.clone(),
-            current: session.id == caller.session,
+            current: caller.via == Via::Session(session.id),
         }
     }
 }

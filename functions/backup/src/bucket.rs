@@ -17,9 +17,9 @@ use aws_sdk_s3::types::{
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
+use crate::error::PlaceError;
 use crate::folder::Part;
 use crate::manifest;
-use crate::place::PlaceError;
 
 /// What every backup's key begins with; the function may write nowhere else.
 pub const PREFIX: &str = "backups";

@@ -12,8 +12,9 @@ use shared::clock;
 use shared::crypto::Sha256;
 use shared::store::dump::{DATA_ENDING, Described, Export, WholeError};
 
+use crate::error::PlaceError;
 use crate::manifest::{self, Collection, FORMAT, File, Manifest, ManifestError, Moment, hex};
-use crate::place::{PART_BYTES, Place, PlaceError, Writer};
+use crate::place::{PART_BYTES, Place, Writer};
 
 /// How hard gzip tries: the moment is kept for five minutes only, so that time counts for more than bytes.
 const COMPRESSION: u32 = 3;
@@ -82,7 +83,7 @@ pub async fn back_up(
 ) -> Result<Written, BackupError> {
     let began_ms = boot.clock.now_ms();
     let name = clock::file_name(began_ms);
-    let mongo = boot.mongo().ok_or(BackupError::NotConfigured)?;
+    let mongo = boot.mongo().map_err(|_| BackupError::NotConfigured)?;
     let store = mongo.for_duration(until.saturating_duration_since(Instant::now()));
     let mut writer = Writer::new(place, &name);
     let write = async {

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::place::PlaceError;
+use crate::error::PlaceError;
 
 pub struct Folder(PathBuf);
 

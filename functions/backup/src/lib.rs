@@ -3,6 +3,7 @@
 //! Must never answer a request, hold more than a few parts of 8 MB in memory, or write over what is there.
 
 pub mod bucket;
+pub mod error;
 pub mod export;
 pub mod folder;
 pub mod manifest;

@@ -2,29 +2,11 @@
 //! only begun, nor a folder that is half a backup: [`Writer::abandon`] takes it back.
 
 use crate::bucket::{Bucket, Upload};
+use crate::error::PlaceError;
 use crate::folder::{Folder, Part};
 
 /// What a part has at least, the last one apart: S3 wants 5 MB. Some 80 GB are the most of one file (10,000 parts).
 pub const PART_BYTES: usize = 8 * 1024 * 1024;
-
-/// Why a place did not take or give what it was asked. Names no content.
-#[derive(Debug, thiserror::Error)]
-pub enum PlaceError {
-    #[error("S3 did not {action}: {code}")]
-    Bucket { action: &'static str, code: String },
-    #[error("{path} could not be used")]
-    Folder {
-        path: String,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("there is no {0}")]
-    Missing(String),
-    #[error("{0} is larger than it may be")]
-    TooLarge(String),
-    #[error("an upload ended by itself")]
-    Ended,
-}
 
 pub enum Place {
     Bucket(Bucket),

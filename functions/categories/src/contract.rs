@@ -3,7 +3,7 @@
 use finance::category::CategoryKind;
 use finance::id::CategoryId;
 use serde_json::json;
-use shared::edge::ProblemType::{CategoryKindMismatch, InUse, TooManyTransactions};
+use shared::edge::ProblemType::{CategoryKindMismatch, InUse, LimitReached, TooManyTransactions};
 use shared::edge::contract::{Contract, Operation, Parameter, example};
 
 use crate::{CategoryView, CreateCategoryBody, UpdateCategoryBody};
@@ -41,7 +41,7 @@ pub fn contract() -> Contract {
         .answers(201, "Created.", view("Cafés"))
         .headers(&["Location", "ETag"])
         .idempotent()
-        .problems(&[CategoryKindMismatch]),
+        .problems(&[LimitReached, CategoryKindMismatch]),
         Operation::new("get_category", "Read a category", "One category.")
             .id(ID, example::CATEGORY)
             .answers(200, "The category.", view("Cafés"))

@@ -8,7 +8,7 @@ use finance::score::{Confidence, Grade, MonthRow, Reason, ScoreInput, method, sc
 use finance::words::Word;
 use shared::edge::contract::{Contract, Operation, Parameter, example};
 
-use crate::method::MethodView;
+use crate::get_method::MethodView;
 use crate::view::ScoreView;
 
 /// A year of plain records, so that the example is a real score of them.

@@ -14,10 +14,11 @@ use axum::response::{IntoResponse, Response};
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 use serde::Serialize;
-use shared::boot::Boot;
+use shared::boot::{Boot, MissingPart};
 use shared::clock::{self, Clock};
 use shared::config::Need;
 use shared::edge::respond::Answer;
+use shared::edge::route::get;
 use shared::edge::{Function, RouteInfo, Routes, Scope, layers};
 use shared::metrics::{self, Metric};
 use shared::rate_limit;
@@ -34,30 +35,32 @@ const PING_TIME_MAX: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
 struct App {
-    mongo: Option<Mongo>,
-    redis: Option<Redis>,
+    mongo: Mongo,
+    redis: Redis,
     clock: Clock,
     started: Instant,
 }
 
 fn table() -> Routes<App> {
-    Routes::new().get("/health", "get_health", get_health).public()
+    Routes::new([get("/health", get_health).public()])
 }
 
 pub fn routes() -> Vec<RouteInfo> {
     table().into_table()
 }
 
-pub fn build(boot: &Boot) -> Router {
+/// # Errors
+/// The configuration lacks a part that [`FUNCTION`] needs.
+pub fn build(boot: &Boot) -> Result<Router, MissingPart> {
     let app = App {
-        mongo: boot.mongo(),
-        redis: boot.redis(),
+        mongo: boot.mongo()?,
+        redis: boot.redis()?,
         clock: boot.clock.clone(),
         started: boot.environment.started,
     };
     // The schedule is told by the request's context, never by a path: no HTTP client can reach it.
-    layers::serve(boot, FUNCTION.name, table(), app.clone())
-        .layer(middleware::from_fn_with_state(app, answer_schedule))
+    let router = layers::serve(boot, FUNCTION.name, table(), app.clone())?;
+    Ok(router.layer(middleware::from_fn_with_state(app, answer_schedule)))
 }
 
 /// Whether the services that requests need answer.
@@ -85,17 +88,13 @@ pub struct ServicesView {
 impl App {
     async fn check(&self, scope: Option<&Scope>) -> HealthView {
         let mongo = async {
-            let Some(mongo) = &self.mongo else { return false };
             let store = match scope {
-                Some(scope) => mongo.within(scope.mongo_until),
-                None => mongo.for_duration(PING_TIME_MAX),
+                Some(scope) => self.mongo.within(scope.mongo_until),
+                None => self.mongo.for_duration(PING_TIME_MAX),
             };
             store.ping(PING_TIME_MAX).await
         };
-        let redis = async {
-            let Some(redis) = &self.redis else { return false };
-            rate_limit::redis_counts(redis, PING_TIME_MAX).await
-        };
+        let redis = rate_limit::redis_counts(&self.redis, PING_TIME_MAX);
         let (mongo, redis) = tokio::join!(mongo, redis);
         for (service, up) in [("mongodb", mongo), ("redis", redis)] {
             if !up {

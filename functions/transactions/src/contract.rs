@@ -6,16 +6,17 @@ use finance::summary::GroupBy;
 use finance::transaction::{TransactionStatus, TransactionType};
 use finance::words::Word;
 use serde_json::json;
-use shared::edge::ProblemType::{AccountRequired, CategoryKindMismatch, CurrencyMismatch, NotDeleted};
+use shared::edge::ProblemType::{
+    AccountRequired, CategoryKindMismatch, CurrencyMismatch, NotDeleted, Reconciled,
+};
 use shared::edge::amount::Positive;
 use shared::edge::body::Decimal;
 use shared::edge::contract::{Contract, Operation, Parameter, example};
 
-use crate::fields::{CreateTransactionBody, Tag, UpdateTransactionBody};
-use crate::list::SEARCH_LENGTH_MAX;
-use crate::summary::{GroupView, SummaryView, TotalView};
-use crate::view::{SplitView, TransactionView};
-use crate::write::EmptyBody;
+use crate::body::{CreateTransactionBody, Tag, UpdateTransactionBody};
+use crate::list_transactions::SEARCH_LENGTH_MAX;
+use crate::restore_transaction::EmptyBody;
+use crate::view::{GroupView, SplitView, SummaryView, TotalView, TransactionView};
 
 const ID: &str = "The transaction's id.";
 
@@ -215,14 +216,15 @@ pub fn contract() -> Contract {
         )
         .headers(&["ETag"])
         .conditional()
-        .problems(&[CurrencyMismatch, CategoryKindMismatch]),
+        .problems(&[Reconciled, CurrencyMismatch, CategoryKindMismatch]),
         Operation::new(
             "delete_transaction",
             "Delete a transaction",
             "Deletes a transaction; balances and sums move back. It can be restored.",
         )
         .id(ID, example::TRANSACTION)
-        .conditional(),
+        .conditional()
+        .problems(&[Reconciled]),
         Operation::new(
             "restore_transaction",
             "Restore a deleted transaction",

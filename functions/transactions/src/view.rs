@@ -1,8 +1,9 @@
-//! A transaction as clients see it.
+//! Transactions and their sums as clients see them.
 
 use serde::Serialize;
 use shared::clock;
-use shared::edge::respond::decimal;
+use shared::edge::respond::{Answer, decimal};
+use shared::store::Replay;
 use shared::store::transactions::StoredTransaction;
 use utoipa::ToSchema;
 
@@ -126,7 +127,72 @@ impl From<&StoredTransaction> for TransactionView {
     }
 }
 
-/// The transaction's strong tag.
-pub(crate) fn tag(record: &StoredTransaction) -> String {
-    record.version.to_string()
+/// The sums of one group in one currency.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupView {
+    /// The month, the id or the text; `null` for transactions without one.
+    pub key: Option<String>,
+    /// The group's name for people.
+    pub label: String,
+    /// Its sums.
+    #[serde(flatten)]
+    pub sums: TotalView,
+}
+
+/// Sums in one currency.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TotalView {
+    /// ISO 4217.
+    pub currency: &'static str,
+    /// What came in, as a decimal.
+    pub income: String,
+    /// What went out less refunds, as a decimal.
+    pub expense: String,
+    /// Income less expenses, as a decimal.
+    pub net: String,
+    /// Income in minor units.
+    pub income_minor: i64,
+    /// Expenses in minor units.
+    pub expense_minor: i64,
+    /// Income less expenses in minor units.
+    pub net_minor: i64,
+    /// How many transactions are in the sums.
+    pub count: i64,
+}
+
+/// Sums over a range of days. Transfers are in none.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SummaryView {
+    /// The first day.
+    pub from: String,
+    /// The last day, which is in the sums.
+    pub to: String,
+    /// What the groups are by.
+    pub group_by: &'static str,
+    /// The sums of each group and currency.
+    pub groups: Vec<GroupView>,
+    /// The sums of everything, one for each currency.
+    pub totals: Vec<TotalView>,
+}
+
+/// One transaction.
+pub(crate) fn one(record: &StoredTransaction) -> Answer {
+    Answer::ok(&TransactionView::from(record)).etag(&record.tag())
+}
+
+/// The one transaction that was posted.
+pub(crate) fn ok(posted: &[StoredTransaction]) -> Replay {
+    posted.first().map_or_else(Answer::no_content, one).into()
+}
+
+/// The one transaction that was created.
+pub(crate) fn created(posted: &[StoredTransaction]) -> Replay {
+    let created = |record: &StoredTransaction| {
+        let location = format!("/api/v1/transactions/{}", record.id);
+        Answer::created(location, &TransactionView::from(record)).etag(&record.tag())
+    };
+    posted.first().map_or_else(Answer::no_content, created).into()
 }

@@ -12,8 +12,8 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::contract::Named;
 use super::json::{Json, JsonError};
-use super::layers::Scope;
 use super::problem::{Problem, ProblemType, pointer_to};
+use super::scope::Scope;
 use crate::text::shows_nothing;
 
 /// A value that one field of a body can hold.

@@ -327,7 +327,8 @@ impl Operation {
                 all.extend(problems);
             }
         };
-        when(route.access == Access::Private, &[Unauthenticated]);
+        when(route.access != Access::Public, &[Unauthenticated]);
+        when(route.access == Access::Write, &[InsufficientScope]);
         when(route.method != http::Method::GET, &[WriteContention]);
         when(route.path.contains("{id}"), &[NotFound]);
         when(route.query.contains(&"cursor"), &[InvalidCursor]);

@@ -39,7 +39,7 @@ impl Cursors {
         route: &'static str,
         query: &Query,
         position: impl FnOnce(&str) -> Option<P>,
-    ) -> Result<PageStart<'_, P>, Problem> {
+    ) -> Result<PageStart<P>, Problem> {
         let filters = query.filters();
         let after = match query.get("cursor") {
             None => None,
@@ -48,7 +48,7 @@ impl Cursors {
                 Some(position(&text).ok_or_else(|| Problem::new(ProblemType::InvalidCursor))?)
             }
         };
-        Ok(PageStart { after, cursors: self, user, route, filters })
+        Ok(PageStart { after, cursors: self.clone(), user, route, filters })
     }
 
     fn bound(user: UserId, route: &str, filters: &str, position: &str) -> Vec<u8> {
@@ -81,33 +81,19 @@ impl Cursors {
 }
 
 /// The beginning of one page.
-pub struct PageStart<'a, P> {
+pub struct PageStart<P> {
     /// The last position of the page before.
     pub after: Option<P>,
-    cursors: &'a Cursors,
+    cursors: Cursors,
     user: UserId,
     route: &'static str,
     filters: String,
 }
 
-impl<P> PageStart<'_, P> {
+impl<P> PageStart<P> {
     /// The cursor behind a position.
     pub fn next(&self, position: &str) -> String {
         self.cursors.seal(self.user, self.route, &self.filters, position)
-    }
-
-    /// Cuts what was found, one more than the page holds, to the page and its next cursor.
-    pub fn cut<T>(
-        &self,
-        mut found: Vec<T>,
-        limit: i64,
-        position: impl Fn(&T) -> String,
-    ) -> (Vec<T>, Option<String>) {
-        let wanted = usize::try_from(limit).unwrap_or(0);
-        let more = found.len() > wanted;
-        found.truncate(wanted);
-        let next = found.last().filter(|_| more).map(|last| self.next(&position(last)));
-        (found, next)
     }
 }
 

@@ -1,11 +1,49 @@
-//! The `Idempotency-Key` header. Must never take two keys for one: a gateway joins a header that is given twice by a comma.
+//! The `Idempotency-Key` header, and the operation that it is for: the request's own method and path. Must never take two
+//! keys for one: a gateway joins a header that is given twice by a comma.
 
+use axum::extract::FromRequestParts;
+use finance::id::UserId;
 use http::HeaderMap;
+use http::request::Parts;
 
+use super::caller::Principal;
 use super::problem::{Problem, ProblemType};
+use crate::store::Claim;
 
 /// The longest key, in characters.
 const KEY_LENGTH_MAX: usize = 255;
+
+/// The key of a request, if it has one, with the caller and the operation that it counts for.
+pub struct IdempotencyKey {
+    user: UserId,
+    operation: String,
+    key: Option<String>,
+}
+
+impl IdempotencyKey {
+    /// The claim of a request with this body; none where the request has no key.
+    pub fn claim(&self, body: &[u8]) -> Option<Claim> {
+        self.key.as_deref().map(|key| Claim::new(self.user, &self.operation, key, body))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let user = Principal::from_request_parts(parts, state).await?.user;
+        Ok(Self { user, operation: operation(parts), key: parse_key(&parts.headers)? })
+    }
+}
+
+/// The method and the path below the base path, which has two spellings; the query too, where there is one.
+fn operation(parts: &Parts) -> String {
+    let path = parts.uri.path();
+    let below = path.strip_prefix("/api/v1").or_else(|| path.strip_prefix("/api")).unwrap_or(path);
+    match parts.uri.query().filter(|query| !query.is_empty()) {
+        Some(query) => format!("{} {below}?{query}", parts.method),
+        None => format!("{} {below}", parts.method),
+    }
+}
 
 /// The key of a request, if it has one: bare, or a quoted string (RFC 9651, 3.3.3), which may also hold a comma. Both forms
 /// of one text are one key.

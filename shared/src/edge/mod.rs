@@ -3,11 +3,14 @@
 //!
 //! Must never know a rule about money or a collection's name.
 
+mod admit;
 pub mod amount;
 pub mod body;
+mod caller;
 pub mod contract;
 pub mod cursor;
 pub mod event;
+mod headers;
 pub mod idempotency;
 pub mod json;
 pub mod layers;
@@ -15,15 +18,23 @@ pub mod path;
 pub mod precondition;
 pub mod problem;
 pub mod query;
+mod render;
 pub mod respond;
 pub mod route;
+mod scope;
+pub mod signed;
 pub mod state;
 
+pub use caller::{Caller, Principal, TokenScope, Via};
 pub use finance::rejection::Rejection;
-pub use layers::{Caller, Principal, Scope};
+pub use idempotency::IdempotencyKey;
+pub use scope::Scope;
+
+pub(crate) use admit::SecretsTooOld;
 pub use precondition::IfMatch;
 pub use problem::{Problem, ProblemType};
-pub use route::{Access, Function, RouteInfo, Routes};
-pub use state::{AppState, UserParts};
+pub use route::{Access, Function, Route, RouteInfo, Routes};
+pub use signed::{PageRequest, Params, Signed};
+pub use state::AppState;
 
 pub use crate::rate_limit::LimitClass;

@@ -4,6 +4,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use super::problem::{Problem, ProblemType};
+use crate::store::Expected;
 
 /// One entity tag of the header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,17 @@ impl IfMatch {
                 tags.iter().any(|known| matches!(known, Tag::Strong(known) if known == tag))
             }
         }
+    }
+}
+
+impl From<IfMatch> for Expected {
+    fn from(condition: IfMatch) -> Self {
+        let Some(Condition::OneOf(tags)) = condition.0 else { return Self::Any };
+        let strong = tags.into_iter().filter_map(|tag| match tag {
+            Tag::Strong(tag) => Some(tag),
+            Tag::Weak => None,
+        });
+        Self::OneOf(strong.collect())
     }
 }
 

@@ -37,6 +37,7 @@ problem_types! {
     InvalidRefreshToken = "invalid_refresh_token", 401, "The refresh token is not valid";
     RefreshTokenReused = "refresh_token_reused", 401, "The refresh token was used before; its session is ended";
     CsrfRejected = "csrf_rejected", 403, "The request does not come from an allowed origin";
+    InsufficientScope = "insufficient_scope", 403, "The token does not allow this operation";
     NotFound = "not_found", 404, "There is no such resource";
     MethodNotAllowed = "method_not_allowed", 405, "The resource does not take this method";
     EmailTaken = "email_taken", 409, "The e-mail address has an account";
@@ -44,6 +45,8 @@ problem_types! {
     IdempotencyInProgress = "idempotency_in_progress", 409, "A request with this key is still running";
     InUse = "in_use", 409, "The resource is still in use";
     TooManyTransactions = "too_many_transactions", 409, "More transactions than one request may move";
+    Reconciled = "reconciled", 409, "The transaction is reconciled";
+    LimitReached = "limit_reached", 409, "A user may have no more of these";
     NotDeleted = "not_deleted", 409, "The transaction is not deleted";
     StaleVersion = "stale_version", 412, "The resource has changed since";
     BodyTooLarge = "body_too_large", 413, "The body is larger than this route takes";
@@ -128,6 +131,12 @@ impl Problem {
             errors,
             ..Self::new(ProblemType::InvalidFields)
         }
+    }
+
+    /// # Errors
+    /// 422 with every bad field, where there is one.
+    pub fn unless_empty(errors: Vec<Rejection>) -> Result<(), Self> {
+        if errors.is_empty() { Ok(()) } else { Err(Self::fields(errors)) }
     }
 
     /// 422 with one bad field.
@@ -230,6 +239,13 @@ impl From<WriteError> for Problem {
             WriteError::TooMany { limit } => Problem::new(ProblemType::TooManyTransactions)
                 .detail(format!("at most {limit} transactions can be moved in one request")),
             WriteError::EmailTaken => Problem::new(ProblemType::EmailTaken),
+            WriteError::Reconciled => Problem::new(ProblemType::Reconciled)
+                .detail("set its status back before its amount, date, type, accounts or splits change, or it is deleted"),
+            WriteError::LimitReached { kind, max } => Problem::new(ProblemType::LimitReached)
+                .detail(format!("a user has at most {max} of the kind {kind}")),
+            WriteError::Overflow => {
+                Problem::field("/amount", "out_of_range", "the totals would leave their range")
+            }
             WriteError::NotDeleted => Problem::new(ProblemType::NotDeleted),
             // The user was erased while the request ran: its token is dead.
             WriteError::UserGone => Problem::new(ProblemType::Unauthenticated),

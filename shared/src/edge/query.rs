@@ -137,11 +137,6 @@ pub fn check_range(from: Date, to: Date) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// 422 with every bad parameter, or nothing.
-pub fn finish(errors: Vec<Rejection>) -> Result<(), Problem> {
-    if errors.is_empty() { Ok(()) } else { Err(Problem::fields(errors)) }
-}
-
 fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

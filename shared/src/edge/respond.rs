@@ -5,7 +5,9 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-/// An answer as it goes out and as an idempotent request's replay keeps it.
+use crate::store::Replay;
+
+/// An answer as it goes out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
@@ -50,9 +52,20 @@ impl Answer {
         let value = format!("\"{tag}\"");
         self.header("etag", value)
     }
+}
 
-    pub fn replayed(self) -> Self {
-        self.header("idempotency-replayed", "true")
+impl From<Answer> for Replay {
+    fn from(answer: Answer) -> Self {
+        let Answer { status, headers, body } = answer;
+        Self { status, headers, body, replayed: false }
+    }
+}
+
+impl From<Replay> for Answer {
+    fn from(replay: Replay) -> Self {
+        let Replay { status, headers, body, replayed } = replay;
+        let answer = Self { status, headers, body };
+        if replayed { answer.header("idempotency-replayed", "true") } else { answer }
     }
 }
 

@@ -1,9 +1,9 @@
-//! The route table: what a function answers, for whom, how often, with which query. One builder makes both the axum
+//! The route table: what a function answers, for whom, how often, with which query. Each route is a value that makes both the axum
 //! router and the table, so that they cannot differ. Must never hold a handler's logic.
 
 use axum::Router;
 use axum::handler::Handler;
-use axum::routing::{MethodFilter, on};
+use axum::routing::{self, MethodRouter};
 use http::Method;
 
 use crate::config::Need;
@@ -20,8 +20,10 @@ pub struct Function {
 pub enum Access {
     /// No token is needed.
     Public,
-    /// A live session's access token is.
-    Private,
+    /// A credential that may read is needed.
+    Read,
+    /// A credential that may write is needed.
+    Write,
 }
 
 /// One operation of the API.
@@ -40,96 +42,116 @@ pub struct RouteInfo {
     pub body_max: Option<usize>,
 }
 
-/// Builds a function's router and its table of routes together.
-pub struct Routes<S> {
-    router: Router<S>,
-    table: Vec<RouteInfo>,
+/// A route and its handler.
+pub struct Route<S> {
+    info: RouteInfo,
+    handler: MethodRouter<S>,
 }
 
-impl<S: Clone + Send + Sync + 'static> Routes<S> {
-    #[expect(clippy::new_without_default, reason = "a function without routes is no default")]
-    pub fn new() -> Self {
-        Self { router: Router::new(), table: Vec::new() }
-    }
-
-    /// Adds a private operation; [`Routes::public`], [`Routes::limit`], [`Routes::query`] and [`Routes::body_max`]
-    /// change the one added last.
-    pub fn on<H, T>(mut self, method: Method, path: &'static str, operation: &'static str, handler: H) -> Self
-    where
-        H: Handler<T, S>,
-        T: 'static,
-    {
-        let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
-        self.router = self.router.route(path, on(filter, handler));
-        self.table.push(RouteInfo {
-            method,
-            path,
-            operation,
-            access: Access::Private,
-            limit: LimitClass::General,
-            query: &[],
-            body_max: None,
-        });
-        self
-    }
-
-    pub fn get<H: Handler<T, S>, T: 'static>(self, path: &'static str, op: &'static str, handler: H) -> Self {
-        self.on(Method::GET, path, op, handler)
-    }
-    pub fn post<H: Handler<T, S>, T: 'static>(
-        self,
-        path: &'static str,
-        op: &'static str,
-        handler: H,
-    ) -> Self {
-        self.on(Method::POST, path, op, handler)
-    }
-    pub fn patch<H: Handler<T, S>, T: 'static>(
-        self,
-        path: &'static str,
-        op: &'static str,
-        handler: H,
-    ) -> Self {
-        self.on(Method::PATCH, path, op, handler)
-    }
-    pub fn delete<H: Handler<T, S>, T: 'static>(
-        self,
-        path: &'static str,
-        op: &'static str,
-        handler: H,
-    ) -> Self {
-        self.on(Method::DELETE, path, op, handler)
-    }
-
-    fn last(mut self, change: impl FnOnce(&mut RouteInfo)) -> Self {
-        if let Some(route) = self.table.last_mut() {
-            change(route);
+macro_rules! methods {
+    ($($method:ident = $name:ident, $access:ident;)*) => { $(
+        /// A private operation, named as its handler; [`Route::public`] and the like change it.
+        pub fn $method<H, T, S>(path: &'static str, handler: H) -> Route<S>
+        where
+            H: Handler<T, S>,
+            T: 'static,
+            S: Clone + Send + Sync + 'static,
+        {
+            let operation = function_name::<H>();
+            let info = RouteInfo {
+                method: Method::$name,
+                path,
+                operation,
+                access: Access::$access,
+                limit: LimitClass::General,
+                query: &[],
+                body_max: None,
+            };
+            Route { info, handler: routing::$method(handler) }
         }
+    )* };
+}
+
+methods! {
+    get = GET, Read;
+    post = POST, Write;
+    put = PUT, Write;
+    patch = PATCH, Write;
+    delete = DELETE, Write;
+}
+
+/// The last segment of a function's path: its own name.
+fn function_name<H>() -> &'static str {
+    std::any::type_name::<H>().rsplit("::").next().unwrap_or_default()
+}
+
+impl<S> Route<S> {
+    /// No token is needed.
+    pub fn public(mut self) -> Self {
+        self.info.access = Access::Public;
         self
     }
 
-    pub fn public(self) -> Self {
-        self.last(|route| route.access = Access::Public)
-    }
-    pub fn limit(self, class: LimitClass) -> Self {
-        self.last(|route| route.limit = class)
-    }
-    pub fn query(self, parameters: &'static [&'static str]) -> Self {
-        self.last(|route| route.query = parameters)
-    }
-    pub fn body_max(self, bytes: usize) -> Self {
-        self.last(|route| route.body_max = Some(bytes))
+    /// A second route of a handler, under a name of its own.
+    pub fn named(mut self, operation: &'static str) -> Self {
+        self.info.operation = operation;
+        self
     }
 
-    pub fn table(&self) -> &[RouteInfo] {
-        &self.table
+    pub fn limit(mut self, class: LimitClass) -> Self {
+        self.info.limit = class;
+        self
+    }
+
+    pub fn query(mut self, parameters: &'static [&'static str]) -> Self {
+        self.info.query = parameters;
+        self
+    }
+
+    pub fn body_max(mut self, bytes: usize) -> Self {
+        self.info.body_max = Some(bytes);
+        self
+    }
+}
+
+/// All routes of a function.
+pub struct Routes<S>(Vec<Route<S>>);
+
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    pub fn new(routes: impl IntoIterator<Item = Route<S>>) -> Self {
+        Self(routes.into_iter().collect())
     }
 
     pub fn into_table(self) -> Vec<RouteInfo> {
-        self.table
+        self.0.into_iter().map(|route| route.info).collect()
     }
 
     pub(crate) fn into_parts(self) -> (Router<S>, Vec<RouteInfo>) {
-        (self.router, self.table)
+        let mut router = Router::new();
+        let mut table = Vec::new();
+        for Route { info, handler } in self.0 {
+            router = router.route(info.path, handler);
+            table.push(info);
+        }
+        (router, table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn list_budgets() {}
+
+    #[test]
+    fn an_operation_has_its_handlers_name_and_a_modifier_changes_its_own_route() {
+        let routes: Routes<()> = Routes::new([
+            get("/budgets", list_budgets).query(&["limit"]).public(),
+            post("/budgets", list_budgets).named("create_budget"),
+        ]);
+        let table = routes.into_table();
+        assert_eq!((table[0].operation, table[0].access), ("list_budgets", Access::Public));
+        assert_eq!((table[1].operation, table[1].access), ("create_budget", Access::Write));
+        assert!(table[1].query.is_empty());
     }
 }

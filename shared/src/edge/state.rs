@@ -3,43 +3,39 @@
 use std::sync::Arc;
 
 use super::cursor::Cursors;
-use super::layers::Scope;
-use super::problem::{Problem, ProblemType};
-use crate::boot::Boot;
+use crate::boot::{Boot, MissingPart};
 use crate::clock::Clock;
-use crate::store::{Mongo, Store};
+use crate::store::Mongo;
 
-/// What every function of signed-in users needs. A function that needs less asks [`Boot`] for its parts.
-pub struct UserParts {
-    pub mongo: Mongo,
-    pub clock: Clock,
-    pub cursors: Cursors,
-}
-
-/// [`UserParts`] as a router's state. Empty only where the configuration lacks a part that the function needs, which
-/// init refuses.
+/// What the handlers of signed-in users need. Cloning shares it.
 #[derive(Clone)]
-pub struct AppState(Option<Arc<UserParts>>);
+pub struct AppState(Arc<Parts>);
+
+struct Parts {
+    mongo: Mongo,
+    clock: Clock,
+    cursors: Cursors,
+}
 
 impl AppState {
-    pub fn new(boot: &Boot) -> Self {
-        let make = || {
-            let cursors = Cursors::from_config(boot.config.jwt.as_ref()?);
-            Some(Arc::new(UserParts { mongo: boot.mongo()?, clock: boot.clock.clone(), cursors }))
-        };
-        Self(make())
-    }
-
     /// # Errors
-    /// 500: the process was built without what it needs.
-    pub fn parts(&self) -> Result<&UserParts, Problem> {
-        self.0.as_deref().ok_or_else(|| Problem::new(ProblemType::Internal))
+    /// The configuration lacks MongoDB or the signing keys.
+    pub fn new(boot: &Boot) -> Result<Self, MissingPart> {
+        let jwt = boot.config.jwt.as_ref().ok_or(MissingPart("jwt"))?;
+        let parts =
+            Parts { mongo: boot.mongo()?, clock: boot.clock.clone(), cursors: Cursors::from_config(jwt) };
+        Ok(Self(Arc::new(parts)))
     }
-}
 
-impl UserParts {
-    /// The stores as this request may use them.
-    pub fn store(&self, scope: &Scope) -> Store {
-        self.mongo.within(scope.mongo_until)
+    pub fn mongo(&self) -> &Mongo {
+        &self.0.mongo
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub fn cursors(&self) -> &Cursors {
+        &self.0.cursors
     }
 }

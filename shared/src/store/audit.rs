@@ -5,20 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use finance::id::UserId;
-use finance::ledger::{DayKey, Effects, MonthKey};
+use finance::ledger::{DayKey, Effects, MonthKey, account_movement};
 use futures_util::TryStreamExt;
 use mongodb::bson::{self, Document, doc};
-use mongodb::options::{DatabaseOptions, ReadConcern};
 use serde::Deserialize;
 
-use super::ledger::overflow;
-use super::transactions::{StoredTransaction, TRANSACTIONS, TransactionDoc};
-use super::{
-    Store, StoreError, Tx, TxError, WriteError, accounts, categories, id_of, totals, users, uuid_of,
-};
+use super::accounts::Account;
+use super::registry::{self, Owner};
+use super::transactions::{StoredTransaction, TRANSACTIONS, TransactionDoc, stored_fields};
+use super::tx::{Tx, TxError, work};
+use super::{Store, StoreError, counter, entity, id_of, totals, users, uuid_of};
 
-/// The most differences that are told of one user; the rest is counted.
-const TOLD_MAX: usize = 50;
+/// The most differences that are listed of one user; the rest is counted.
+const DIFFERENCES_MAX: usize = 50;
 
 /// What a recomputation from the transactions says of what is kept beside them.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -28,15 +27,15 @@ pub struct Audit {
     /// One line per difference, the first of them; none is what the ledger promises.
     pub differences: Vec<String>,
     /// How many differences there are beyond those.
-    pub untold: u64,
+    pub omitted: u64,
 }
 
 impl Audit {
-    fn tell(&mut self, difference: String) {
-        if self.differences.len() < TOLD_MAX {
+    fn add(&mut self, difference: String) {
+        if self.differences.len() < DIFFERENCES_MAX {
             self.differences.push(difference);
         } else {
-            self.untold = self.untold.saturating_add(1);
+            self.omitted = self.omitted.saturating_add(1);
         }
     }
 }
@@ -44,25 +43,7 @@ impl Audit {
 impl Store {
     /// Recomputes what is kept of a user's transactions, and compares.
     pub async fn audit(&self, user: UserId) -> Result<Audit, StoreError> {
-        let store = self.clone();
-        let audit = self.run(async move {
-            // A snapshot outlives a transaction, which MongoDB would end after a minute.
-            let client = store.client().await?;
-            let session = client.start_session().snapshot(true).await.map_err(StoreError::from)?;
-            // The session alone would leave the client's read concern as it is.
-            let options = DatabaseOptions::builder().read_concern(ReadConcern::snapshot()).build();
-            let db = client.database_with_options(store.db().await?.name(), options);
-            let mut tx = Tx { session, db, user, now_ms: store.now_ms() };
-            audit(&mut tx).await.map_err(|error| match error {
-                TxError::Driver(error) => StoreError::from(error).into(),
-                TxError::Refused(refused) => refused,
-            })
-        });
-        match audit.await {
-            Ok(audit) => Ok(audit),
-            Err(WriteError::Store(error)) => Err(error),
-            Err(other) => Err(StoreError::Corrupt(other.to_string())),
-        }
+        self.read(user, work((), |tx, ()| Box::pin(audit(tx)))).await
     }
 
     /// The ids of at most `limit` users after one, in the order of their ids: for a check of every ledger.
@@ -87,10 +68,11 @@ impl Store {
 async fn audit(tx: &mut Tx) -> Result<Audit, TxError> {
     let mine = doc! {"userId": uuid_of(tx.user.uuid())};
     let mut result = Audit::default();
-    let mut knowledge = match (counter(tx).await?, exists(tx).await?) {
+    let user = tx.user;
+    let mut knowledge = match (counter::read(tx, user).await?, exists(tx).await?) {
         (Some(counter), _) => Knowledge::up_to(counter),
         (None, true) => {
-            result.tell("knowledge: the user has no counter".to_owned());
+            result.add("knowledge: the user has no counter".to_owned());
             Knowledge::up_to(i64::MAX)
         }
         // Erased: whatever is still met is too much.
@@ -98,18 +80,18 @@ async fn audit(tx: &mut Tx) -> Result<Audit, TxError> {
     };
     let mut expected = Effects::default();
     let records = tx.db.collection::<TransactionDoc>(TRANSACTIONS);
-    let mut found = records.find(mine).session(&mut tx.session).await?;
+    let mut found = records.find(mine).projection(stored_fields()).session(&mut tx.session).await?;
     while let Some(next) = found.next(&mut tx.session).await {
         let record = StoredTransaction::try_from(next?)?;
         result.transactions = result.transactions.saturating_add(1);
-        knowledge.meet("transaction", &record.id, record.knowledge, &mut result);
         if let Some(live) = record.live() {
-            let effects = Effects::of(live).map_err(overflow)?;
-            expected.add(&effects).map_err(overflow)?;
+            expected.add(&Effects::of(live)?)?;
         }
     }
-    for (kind, collection) in [("account", accounts::ACCOUNTS), ("category", categories::CATEGORIES)] {
-        known(tx, kind, collection, &mut knowledge, &mut result).await?;
+    for collection in registry::owned() {
+        if let Owner::Versioned(kind) = collection.owner {
+            known(tx, kind, collection.name, &mut knowledge, &mut result).await?;
+        }
     }
     let kept = totals::load(tx).await?;
     let month = |key: &MonthKey| {
@@ -119,23 +101,16 @@ async fn audit(tx: &mut Tx) -> Result<Audit, TxError> {
     compare(month, &expected.months, &kept.months, &mut result);
     let day = |key: &DayKey| format!("day {} of account {}", key.date, key.account);
     compare(day, &expected.days, &kept.days, &mut result);
-    for account in accounts::load(tx).await? {
-        let moved = finance::ledger::account_movement(&expected, account.id, Some(account.opening_date))
-            .map_err(overflow)?;
+    let accounts: Vec<Account> = entity::get_all(tx, entity::mine(user)).await?;
+    for account in accounts {
+        let moved = account_movement(&expected, account.id, Some(account.opening_date))?;
         if moved != account.movement_minor {
             let kept = account.movement_minor;
             result
-                .tell(format!("balance of account {}: kept movement {kept}, recomputed {moved}", account.id));
+                .add(format!("balance of account {}: kept movement {kept}, recomputed {moved}", account.id));
         }
     }
     Ok(result)
-}
-
-/// The user's knowledge counter.
-async fn counter(tx: &mut Tx) -> Result<Option<i64>, TxError> {
-    let filter = doc! {"_id": uuid_of(tx.user.uuid())};
-    let ledger = tx.collection(users::LEDGERS).find_one(filter).session(&mut tx.session).await?;
-    Ok(ledger.and_then(|ledger| ledger.get_i64("knowledge").ok()))
 }
 
 async fn exists(tx: &mut Tx) -> Result<bool, TxError> {
@@ -185,13 +160,13 @@ impl Knowledge {
     fn meet(&mut self, kind: &str, id: &dyn std::fmt::Display, number: i64, result: &mut Audit) {
         if number < 1 || number > self.counter {
             let counter = self.counter;
-            result.tell(format!("knowledge of {kind} {id}: kept {number}, the counter is at {counter}"));
+            result.add(format!("knowledge of {kind} {id}: kept {number}, the counter is at {counter}"));
             return;
         }
         let bit = 1u64 << number.rem_euclid(64);
         let met = self.met.entry(number.div_euclid(64)).or_default();
         if *met & bit != 0 {
-            result.tell(format!("knowledge of {kind} {id}: {number} is another entity's too"));
+            result.add(format!("knowledge of {kind} {id}: {number} is another entity's too"));
         }
         *met |= bit;
     }
@@ -209,7 +184,7 @@ fn compare<K: Ord, T: PartialEq + Debug>(
         if recomputed != kept {
             let text =
                 |total: Option<&T>| total.map_or_else(|| "nothing".to_owned(), |total| format!("{total:?}"));
-            result.tell(format!("{}: kept {}, recomputed {}", name(key), text(kept), text(recomputed)));
+            result.add(format!("{}: kept {}, recomputed {}", name(key), text(kept), text(recomputed)));
         }
     }
 }
@@ -238,7 +213,7 @@ mod tests {
     #[test]
     fn what_is_told_is_bounded_and_the_rest_is_counted() {
         let mut result = Audit::default();
-        (0..TOLD_MAX + 7).for_each(|_| result.tell("x".to_owned()));
-        assert_eq!((result.differences.len(), result.untold), (TOLD_MAX, 7));
+        (0..DIFFERENCES_MAX + 7).for_each(|_| result.add("x".to_owned()));
+        assert_eq!((result.differences.len(), result.omitted), (DIFFERENCES_MAX, 7));
     }
 }

@@ -5,27 +5,16 @@
 //! A restored backup brings back who was erased since, so the log says whom, outside of what is restored: before the
 //! transaction and after it, for the answer of a commit can be lost, and so can the process between commit and line.
 
-use std::sync::Arc;
-
 use finance::id::UserId;
 use mongodb::bson::{self, doc};
 
-use super::{Store, StoreError, WriteError, millis, uuid_of};
+use super::counter::{self, LEDGERS};
+use super::registry::{self, ERASURES};
+use super::sessions::SESSIONS;
+use super::tx::{Tx, TxError, WriteError, work};
+use super::users::USERS;
+use super::{Store, StoreError, millis, uuid_of};
 use crate::telemetry;
-
-pub(super) const ERASURES: &str = "erasures";
-
-/// Everything of a user that is found by `userId`.
-const OWNED: &[&str] = &[
-    super::transactions::TRANSACTIONS,
-    super::totals::MONTHLY,
-    super::totals::DAILY,
-    super::accounts::ACCOUNTS,
-    super::categories::CATEGORIES,
-    super::idempotency::COLLECTION,
-    super::sessions::REFRESH_TOKENS,
-    super::sessions::SESSIONS,
-];
 
 impl Store {
     /// Erases a user and everything of theirs.
@@ -40,32 +29,7 @@ impl Store {
             event = "user_erasure_begun",
             user.id = user.to_string()
         );
-        self.transact(
-            user,
-            Arc::new(move |tx| {
-                Box::pin(async move {
-                    tx.serialize_with_user_writes().await?;
-                    let id = doc! {"_id": uuid_of(tx.user.uuid())};
-                    let mine = doc! {"userId": uuid_of(tx.user.uuid())};
-                    tx.collection(super::users::USERS)
-                        .delete_one(id.clone())
-                        .session(&mut tx.session)
-                        .await?;
-                    tx.collection(super::users::LEDGERS)
-                        .delete_one(id.clone())
-                        .session(&mut tx.session)
-                        .await?;
-                    tx.collection(super::sessions::SESSIONS)
-                        .delete_many(mine)
-                        .session(&mut tx.session)
-                        .await?;
-                    let note = doc! {"_id": uuid_of(tx.user.uuid()), "erasedAt": millis(tx.now_ms)};
-                    tx.collection(ERASURES).insert_one(note).session(&mut tx.session).await?;
-                    Ok(())
-                })
-            }),
-        )
-        .await?;
+        self.transact(user, work((), |tx, ()| Box::pin(erase(tx)))).await?;
         tracing::info!(
             target: telemetry::RECORD,
             message = "user erased",
@@ -80,13 +44,26 @@ impl Store {
     }
 }
 
+async fn erase(tx: &mut Tx) -> Result<(), TxError> {
+    counter::serialize_with_user_writes(tx).await?;
+    let id = doc! {"_id": uuid_of(tx.user.uuid())};
+    let mine = doc! {"userId": uuid_of(tx.user.uuid())};
+    for collection in [USERS, LEDGERS] {
+        tx.collection(collection).delete_one(id.clone()).session(&mut tx.session).await?;
+    }
+    tx.collection(SESSIONS).delete_many(mine).session(&mut tx.session).await?;
+    let note = doc! {"_id": uuid_of(tx.user.uuid()), "erasedAt": millis(tx.now_ms)};
+    tx.collection(ERASURES).insert_one(note).session(&mut tx.session).await?;
+    Ok(())
+}
+
 /// Removes everything of an erased user, then the note.
 async fn remove_all(store: &Store, user: bson::Uuid) -> Result<(), StoreError> {
     let work = store.clone();
     store
         .run(async move {
-            for name in OWNED {
-                work.collection(name).await?.delete_many(doc! {"userId": user}).await?;
+            for collection in registry::owned() {
+                work.collection(collection.name).await?.delete_many(doc! {"userId": user}).await?;
             }
             work.collection(ERASURES).await?.delete_one(doc! {"_id": user}).await?;
             Ok(())

@@ -1,29 +1,39 @@
-//! The record of a request that carried an `Idempotency-Key`: claimed as the first write of the transaction that makes
-//! its effect, completed with the answer as the last, so that the effect and its replay are there together.
+//! The record of a request that carried an `Idempotency-Key`: looked up as the first step of the transaction that makes its
+//! effect, written with the answer as the last, so that the effect and its replay are there together.
 //! Kept 7 days. Must never be shared between users: the user is part of the record's id.
 
 use std::io::{Read, Write};
+use std::time::Duration;
 
 use finance::id::UserId;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
-use http::HeaderMap;
+use mongodb::IndexModel;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Document, doc};
 use mongodb::error::{ErrorKind, WriteFailure};
-use mongodb::options::ReturnDocument;
+use mongodb::options::IndexOptions;
 
-use super::{StoreError, Tx, TxError, WriteError, millis, uuid_of};
+use super::tx::{Tx, TxError, WriteError};
+use super::{StoreError, millis, uuid_of};
 use crate::crypto;
-use crate::edge::idempotency::parse_key;
-use crate::edge::respond::Answer;
-use crate::edge::{Principal, Problem};
 
 pub(super) const COLLECTION: &str = "idempotency";
 const KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// The largest body that is kept for a replay.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// An answer as a retried request gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replay {
+    pub status: u16,
+    /// Lower-case names.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// Whether an earlier request was answered so, and this one had no effect.
+    pub replayed: bool,
+}
 
 /// A request that wants one effect.
 #[derive(Clone, Debug)]
@@ -33,26 +43,18 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Reads the key of a request to `operation` (its method, path and query).
-    ///
-    /// # Errors
-    /// See [`parse_key`].
-    pub fn from_headers(
-        headers: &HeaderMap,
-        principal: &Principal,
-        operation: &str,
-        body: &[u8],
-    ) -> Result<Option<Self>, Problem> {
-        let Some(key) = parse_key(headers)? else { return Ok(None) };
-        Ok(Some(Self::new(principal.user, operation, &key, body)))
-    }
-
-    fn new(user: UserId, operation: &str, key: &str, body: &[u8]) -> Self {
+    /// A user's `key` of a request to `operation` (its method, path and query) with this body.
+    pub fn new(user: UserId, operation: &str, key: &str, body: &[u8]) -> Self {
         let user = user.to_string();
         Self {
             id: crypto::sha256(&[user.as_bytes(), b"\n", operation.as_bytes(), b"\n", key.as_bytes()]),
             fingerprint: crypto::sha256(&[&canonical(body)]),
         }
+    }
+
+    /// Finds its record.
+    pub(super) fn filter(&self) -> Document {
+        doc! {"_id": binary(&self.id)}
     }
 }
 
@@ -68,36 +70,29 @@ fn binary(bytes: &[u8]) -> Binary {
     Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() }
 }
 
-/// Claims the key within the transaction, or answers what its first request was answered.
-pub(super) async fn claim(tx: &mut Tx, claim: &Claim) -> Result<Option<Answer>, TxError> {
-    let record = doc! {
-        "userId": uuid_of(tx.user.uuid()),
-        "fingerprint": binary(&claim.fingerprint),
-        "expiresAt": millis(tx.now_ms.saturating_add(KEPT_MS)),
-    };
-    let found = tx
-        .collection(COLLECTION)
-        .find_one_and_update(doc! {"_id": binary(&claim.id)}, doc! {"$setOnInsert": record})
-        .upsert(true)
-        .return_document(ReturnDocument::Before)
-        .session(&mut tx.session)
-        .await;
-    let existing = match found {
-        Ok(existing) => existing,
-        // Another transaction holds this key and has not ended.
-        Err(error) if is_write_conflict(&error) => return Err(WriteError::KeyInProgress.into()),
-        Err(error) => return Err(error.into()),
-    };
-    let Some(existing) = existing else { return Ok(None) };
-    let fingerprint = existing.get_binary_generic("fingerprint").map_err(|_| corrupt())?;
+/// Looks the key up within the transaction: what its first request was answered, if there was one.
+pub(super) async fn find(tx: &mut Tx, claim: &Claim) -> Result<Option<Replay>, TxError> {
+    let found = tx.collection(COLLECTION).find_one(claim.filter()).session(&mut tx.session).await?;
+    found.map(|record| replay(&record, claim)).transpose()
+}
+
+/// What a claim's record says.
+///
+/// # Errors
+/// [`WriteError::KeyReused`] for another request's.
+pub(super) fn replay(record: &Document, claim: &Claim) -> Result<Replay, TxError> {
+    let fingerprint = record.get_binary_generic("fingerprint").map_err(|_| corrupt())?;
     if fingerprint.as_slice() != claim.fingerprint {
         return Err(WriteError::KeyReused.into());
     }
-    read_answer(&existing).ok_or_else(|| corrupt().into()).map(Some)
+    Ok(read_answer(record).ok_or_else(corrupt)?)
 }
 
-/// Keeps the answer with the claim.
-pub(super) async fn complete(tx: &mut Tx, claim: &Claim, answer: &Answer) -> Result<(), TxError> {
+/// Keeps the answer of a request, as the last write of its transaction.
+///
+/// # Errors
+/// [`WriteError::KeyInProgress`]: another transaction has written this key and has not ended.
+pub(super) async fn insert(tx: &mut Tx, claim: &Claim, answer: &Replay) -> Result<(), TxError> {
     let mut body = answer.body.as_slice();
     if body.len() > ANSWER_BYTES_MAX {
         // The effect is kept once all the same; a replay then has no body to show.
@@ -110,15 +105,21 @@ pub(super) async fn complete(tx: &mut Tx, claim: &Claim, answer: &Answer) -> Res
         .map_err(|error| StoreError::Corrupt(format!("an answer could not be compressed: {error}")))?;
     let headers: Vec<Document> =
         answer.headers.iter().map(|(name, value)| doc! {"name": name, "value": value}).collect();
-    let answer = doc! {"status": i32::from(answer.status), "headers": headers, "body": binary(&compressed)};
-    tx.collection(COLLECTION)
-        .update_one(doc! {"_id": binary(&claim.id)}, doc! {"$set": {"answer": answer}})
-        .session(&mut tx.session)
-        .await?;
-    Ok(())
+    let mut record = claim.filter();
+    record.extend(doc! {
+        "userId": uuid_of(tx.user.uuid()),
+        "fingerprint": binary(&claim.fingerprint),
+        "expiresAt": millis(tx.now_ms.saturating_add(KEPT_MS)),
+        "answer": {"status": i32::from(answer.status), "headers": headers, "body": binary(&compressed)},
+    });
+    match tx.collection(COLLECTION).insert_one(record).session(&mut tx.session).await {
+        Ok(_) => Ok(()),
+        Err(error) if is_write_conflict(&error) => Err(WriteError::KeyInProgress.into()),
+        Err(error) => Err(error.into()),
+    }
 }
 
-fn read_answer(record: &Document) -> Option<Answer> {
+fn read_answer(record: &Document) -> Option<Replay> {
     let answer = record.get_document("answer").ok()?;
     let mut body = Vec::new();
     DeflateDecoder::new(answer.get_binary_generic("body").ok()?.as_slice()).read_to_end(&mut body).ok()?;
@@ -126,11 +127,20 @@ fn read_answer(record: &Document) -> Option<Answer> {
         let header = header.as_document()?;
         Some((header.get_str("name").ok()?.to_owned(), header.get_str("value").ok()?.to_owned()))
     });
-    Some(Answer {
+    Some(Replay {
         status: u16::try_from(answer.get_i32("status").ok()?).ok()?,
         headers: headers.collect(),
         body,
+        replayed: true,
     })
+}
+
+pub(super) fn indexes() -> Vec<(&'static str, IndexModel)> {
+    let ttl = IndexOptions::builder().expire_after(Duration::ZERO).build();
+    vec![
+        (COLLECTION, IndexModel::builder().keys(doc! {"expiresAt": 1}).options(ttl).build()),
+        (COLLECTION, IndexModel::builder().keys(doc! {"userId": 1}).build()),
+    ]
 }
 
 fn corrupt() -> StoreError {

@@ -1,28 +1,11 @@
-//! The indexes of every collection, made by the migration and never on a cold start. Adding one here is all that a new
-//! query needs; each query's index is proved by `explain` in the tests.
+//! The indexes of every collection, made by the migration and never on a cold start. Each collection's file
+//! names its own; each query's index is proved by `explain` in the tests.
 
-use mongodb::IndexModel;
 use mongodb::bson::doc;
 use std::time::Duration;
 
-use super::{
-    Mongo, StoreError, accounts, categories, erasure, idempotency, sessions, totals, transactions, users,
-};
-
-fn all() -> Vec<(&'static str, IndexModel)> {
-    let ttl = mongodb::options::IndexOptions::builder().expire_after(Duration::ZERO).build();
-    let mut indexes = vec![
-        (idempotency::COLLECTION, IndexModel::builder().keys(doc! {"expiresAt": 1}).options(ttl).build()),
-        (idempotency::COLLECTION, IndexModel::builder().keys(doc! {"userId": 1}).build()),
-    ];
-    indexes.extend(users::indexes());
-    indexes.extend(sessions::indexes());
-    indexes.extend(accounts::indexes());
-    indexes.extend(categories::indexes());
-    indexes.extend(transactions::indexes());
-    indexes.extend(totals::indexes());
-    indexes
-}
+use super::registry::COLLECTIONS;
+use super::{Mongo, StoreError, erasure};
 
 /// What making the indexes of a database may take that is small, or has them already.
 const TIME: Duration = Duration::from_secs(60);
@@ -52,17 +35,13 @@ pub async fn migrate_within(mongo: &Mongo, time: Duration) -> Result<(), StoreEr
                 ));
             }
             let existing = db.list_collection_names().await?;
-            let mut names: Vec<&str> = all().iter().map(|(name, _)| *name).collect();
-            names.extend([users::LEDGERS, erasure::ERASURES]);
-            names.sort_unstable();
-            names.dedup();
-            for name in names {
+            for collection in COLLECTIONS {
+                let name = collection.name;
                 // A collection cannot be made within a transaction that conflicts with another one's.
                 if !existing.iter().any(|known| known == name) {
                     db.create_collection(name).await?;
                 }
-                let models: Vec<_> =
-                    all().into_iter().filter(|(of, _)| *of == name).map(|(_, index)| index).collect();
+                let models: Vec<_> = (collection.indexes)().into_iter().map(|(_, index)| index).collect();
                 if !models.is_empty() {
                     db.collection::<mongodb::bson::Document>(name).create_indexes(models).await?;
                 }

@@ -1,188 +1,226 @@
-//! Writes transactions, and with each, in one MongoDB transaction: the totals and balances that it moves, the user's
-//! knowledge counter, and the idempotency record. What may be written is decided by a pure function of the caller.
+//! Posts transactions, any number in one MongoDB transaction, with everything that they move: totals, balances, the user's
+//! knowledge, and the idempotency record. A pure function of the caller decides what is posted; it is given what it needs
+//! and nothing else.
 //!
-//! Must never write a transaction without its effects.
+//! Must never write a transaction without its effects, nor decide what may be posted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use finance::id::{CategoryId, TransactionId, UserId};
-use finance::ledger::{Effects, Overflow};
-use mongodb::bson::{self, Document, doc};
+use finance::calendar::Date;
+use finance::currency::Currency;
+use finance::id::{AccountId, CategoryId, TransactionId};
+use finance::ledger::{Effects, account_movement};
+use mongodb::bson::{Document, doc};
 
 use super::accounts::{self, Account};
-use super::categories::{self, Category};
-use super::transactions::{StoredTransaction, TRANSACTIONS, TransactionDoc};
-use super::{Claim, Store, StoreError, Tx, TxError, WriteError, totals, uuid_of};
-use crate::edge::respond::Answer;
-use finance::rejection::Rejection;
+use super::categories::Category;
+use super::entity::{self, Entity, UserStore};
+use super::idempotency::{self, Claim, Replay};
+use super::reference::documents;
+use super::transactions::{self, StoredTransaction, TRANSACTIONS};
+use super::tx::{Tx, TxError, WriteError, work};
+use super::{StoreError, batches, counter, totals, users, uuid_of};
 
-/// The most transactions that one request moves to another account or category.
-pub const MOVED_MAX: u64 = 10_000;
-/// Updates that one round trip carries.
-const BATCH: usize = 1000;
+/// One transaction as it was and as it will be: an insertion (`before` is `None`), an edit, a tombstone or a restoration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub before: Option<StoredTransaction>,
+    pub after: StoredTransaction,
+}
 
-/// What a decision is made from, read within the transaction that carries it out.
+/// All that one request changes, each transaction once.
+pub type Plan = Vec<Change>;
+
+/// What a decision is made from. Accounts and categories of the named transactions are loaded with them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Need {
+    pub transactions: BTreeSet<TransactionId>,
+    pub accounts: BTreeSet<AccountId>,
+    /// The user's first account: the oldest that is not archived.
+    pub first_account: bool,
+    pub categories: BTreeSet<CategoryId>,
+}
+
+/// What was loaded, within the transaction that carries the decision out.
+#[derive(Clone, Debug)]
 pub struct Loaded {
-    /// Oldest first.
-    pub accounts: Vec<Account>,
+    /// Deleted ones too.
+    pub transactions: BTreeMap<TransactionId, StoredTransaction>,
+    pub accounts: BTreeMap<AccountId, Account>,
+    pub first_account: Option<AccountId>,
     pub categories: BTreeMap<CategoryId, Category>,
-    /// The transaction as it is, deleted or not; `None` for a new one.
-    pub current: Option<StoredTransaction>,
+    /// The user's own currency and IANA time zone.
+    pub currency: Currency,
+    pub time_zone: String,
     pub now_ms: i64,
 }
 
-/// Decides what a transaction becomes. Pure: it may run more than once.
-pub type Decide = Arc<dyn Fn(&Loaded) -> Result<StoredTransaction, WriteError> + Send + Sync>;
+/// Decides what is posted. Pure: it may run more than once.
+pub type Decide = Arc<dyn Fn(&Loaded) -> Result<Plan, WriteError> + Send + Sync>;
 
-/// The ledger of one user, within one request.
-pub struct Ledger {
-    store: Store,
-}
-
-impl Ledger {
-    pub fn new(store: Store) -> Self {
-        Self { store }
-    }
-
-    /// Writes what `decide` makes of the transaction `id`, or of nothing for a new one.
-    pub async fn write(
+impl UserStore {
+    /// Posts what `decide` makes of what `need` names, and answers what `render` makes of the posted transactions, in the
+    /// plan's order.
+    ///
+    /// # Errors
+    /// What `decide` refuses; nothing is written then.
+    pub async fn post(
         &self,
-        user: UserId,
         claim: Option<Claim>,
-        id: Option<TransactionId>,
+        need: Need,
         decide: Decide,
-        render: fn(&StoredTransaction) -> Answer,
-    ) -> Result<Answer, WriteError> {
-        self.store
-            .write(
-                user,
-                claim,
-                Arc::new(move |tx| {
-                    let decide = decide.clone();
-                    Box::pin(async move { Ok(render(&change(tx, id, &*decide).await?)) })
-                }),
-            )
-            .await
+        render: fn(&[StoredTransaction]) -> Replay,
+    ) -> Result<Replay, WriteError> {
+        let state = (claim, Arc::new(need), decide);
+        let work = work(state, move |tx, (claim, need, decide)| {
+            Box::pin(async move {
+                let loaded = match load(tx, &need, claim.as_ref()).await? {
+                    Found::Replay(replay) => return Ok(replay),
+                    Found::Loaded(loaded) => loaded,
+                };
+                let plan = decide(&loaded)?;
+                let answer = render(&carry_out(tx, plan, &loaded.accounts).await?);
+                if let Some(claim) = &claim {
+                    idempotency::insert(tx, claim, &answer).await?;
+                }
+                Ok(answer)
+            })
+        });
+        self.store.transact(self.user, work).await
     }
 }
 
-async fn change(
-    tx: &mut Tx,
-    id: Option<TransactionId>,
-    decide: &(dyn Fn(&Loaded) -> Result<StoredTransaction, WriteError> + Send + Sync),
-) -> Result<StoredTransaction, TxError> {
-    let knowledge = tx.next_knowledge(1).await?;
-    let records = tx.db.collection::<TransactionDoc>(TRANSACTIONS);
-    let current = match id {
-        None => None,
-        Some(id) => {
-            let filter = doc! {"_id": uuid_of(id.uuid()), "userId": uuid_of(tx.user.uuid())};
-            let found = records.find_one(filter).session(&mut tx.session).await?;
-            Some(StoredTransaction::try_from(found.ok_or(WriteError::NotFound)?)?)
+enum Found {
+    /// The request was answered before.
+    Replay(Replay),
+    Loaded(Loaded),
+}
+
+/// Loads what is needed: one command for the named transactions, where there are any, and one for all the rest.
+async fn load(tx: &mut Tx, need: &Need, claim: Option<&Claim>) -> Result<Found, TxError> {
+    let mut named = Need::clone(need);
+    let mut loaded = BTreeMap::new();
+    if !need.transactions.is_empty() {
+        let ids: Vec<_> = need.transactions.iter().map(|id| uuid_of(id.uuid())).collect();
+        let filter = doc! {"_id": {"$in": ids}, "userId": uuid_of(tx.user.uuid())};
+        for record in transactions::load(tx, filter).await? {
+            named.accounts.extend(record.posted.accounts());
+            named.categories.extend(record.posted.parts().iter().filter_map(|(category, _)| *category));
+            loaded.insert(record.id, record);
         }
-    };
-    let loaded = Loaded {
-        accounts: accounts::load(tx).await?,
-        categories: categories::load(tx).await?,
-        current,
+    }
+    let pipeline = references(tx, &named, claim);
+    let mut found = tx.collection(users::USERS).aggregate(pipeline).session(&mut tx.session).await?;
+    let document = found.next(&mut tx.session).await.transpose()?.ok_or(WriteError::UserGone)?;
+    if let (Some(claim), Some(record)) = (claim, documents(&document, "replay").next()) {
+        return Ok(Found::Replay(idempotency::replay(record, claim)?));
+    }
+    let accounts = documents(&document, "accounts").chain(documents(&document, "firstAccount"));
+    let accounts: Vec<Account> = accounts.cloned().map(entity::from_document).collect::<Result<_, _>>()?;
+    let first: Option<Account> =
+        documents(&document, "firstAccount").next().cloned().map(entity::from_document).transpose()?;
+    let categories: Vec<Category> =
+        documents(&document, "categories").cloned().map(entity::from_document).collect::<Result<_, _>>()?;
+    let corrupt = |field: &str| StoreError::Corrupt(format!("users.{field}"));
+    let currency = document.get_str("currency").ok().and_then(Currency::parse);
+    Ok(Found::Loaded(Loaded {
+        transactions: loaded,
+        accounts: accounts.into_iter().map(|account| (account.id, account)).collect(),
+        first_account: first.map(|account| account.id),
+        categories: categories.into_iter().map(|category| (category.id, category)).collect(),
+        currency: currency.ok_or_else(|| corrupt("currency"))?,
+        time_zone: document.get_str("timeZone").map_err(|_| corrupt("timeZone"))?.to_owned(),
         now_ms: tx.now_ms,
+    }))
+}
+
+/// The user with the accounts and categories that are named, the first account and the claim's record: one command.
+fn references(tx: &Tx, need: &Need, claim: Option<&Claim>) -> Vec<Document> {
+    let lookup = |collection: &str, pipeline: Vec<Document>, name: &str| {
+        doc! {"$lookup": {"from": collection, "pipeline": pipeline, "as": name}}
     };
-    let mut record = decide(&loaded)?;
-    record.knowledge = knowledge;
-    let before = loaded.current.as_ref().and_then(StoredTransaction::live);
-    let effects = Effects::change(before, record.live()).map_err(overflow)?;
-    let document = TransactionDoc::new(tx.user, &record);
-    if id.is_some() {
-        let filter = doc! {"_id": uuid_of(record.id.uuid()), "userId": uuid_of(tx.user.uuid())};
-        records.replace_one(filter, document).session(&mut tx.session).await?;
-    } else {
-        records.insert_one(document).session(&mut tx.session).await?;
+    let mine = |ids: Vec<mongodb::bson::Uuid>| {
+        let mut filter = entity::mine(tx.user);
+        filter.insert("_id", doc! {"$in": ids});
+        vec![doc! {"$match": filter}]
+    };
+    let mut steps = vec![
+        doc! {"$match": {"_id": uuid_of(tx.user.uuid())}},
+        doc! {"$project": {"currency": 1, "timeZone": 1}},
+    ];
+    if !need.accounts.is_empty() {
+        let ids = need.accounts.iter().map(|id| uuid_of(id.uuid())).collect();
+        steps.push(lookup(Account::COLLECTION, mine(ids), "accounts"));
     }
-    totals::apply(tx, &effects, &loaded.accounts).await?;
-    Ok(record)
+    if need.first_account {
+        let mut filter = entity::mine(tx.user);
+        filter.insert("archived", false);
+        let first = vec![doc! {"$match": filter}, doc! {"$sort": {"_id": 1}}, doc! {"$limit": 1}];
+        steps.push(lookup(Account::COLLECTION, first, "firstAccount"));
+    }
+    if !need.categories.is_empty() {
+        let ids = need.categories.iter().map(|id| uuid_of(id.uuid())).collect();
+        steps.push(lookup(Category::COLLECTION, mine(ids), "categories"));
+    }
+    if let Some(claim) = claim {
+        steps.push(lookup(idempotency::COLLECTION, vec![doc! {"$match": claim.filter()}], "replay"));
+    }
+    steps
 }
 
-pub(super) fn overflow(_: Overflow) -> WriteError {
-    WriteError::Rejected(vec![Rejection::new(
-        "/amount",
-        "out_of_range",
-        "the totals would leave their range",
-    )])
-}
-
-/// Rewrites every transaction that `filter` finds, with its effects, within a transaction. Where they may not be moved
-/// (`allowed` is false) there may be none.
-pub(super) async fn move_all(
+/// Writes a plan with everything that it moves. `accounts` has at least those whose balance it may move. Answers the
+/// transactions as they are now.
+pub(super) async fn carry_out(
     tx: &mut Tx,
-    filter: Document,
-    allowed: bool,
-    rewrite: impl Fn(StoredTransaction) -> Result<StoredTransaction, WriteError>,
-) -> Result<(), TxError> {
-    let collection = tx.db.collection::<TransactionDoc>(TRANSACTIONS);
-    let count = collection.count_documents(filter.clone()).session(&mut tx.session).await?;
+    plan: Plan,
+    accounts: &BTreeMap<AccountId, Account>,
+) -> Result<Vec<StoredTransaction>, TxError> {
+    let count = i64::try_from(plan.len()).unwrap_or(i64::MAX);
     if count == 0 {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    if !allowed {
-        return Err(WriteError::InUse { count }.into());
-    }
-    if count > MOVED_MAX {
-        return Err(WriteError::TooMany { limit: MOVED_MAX }.into());
-    }
-    let mut knowledge = {
-        let moved = i64::try_from(count).unwrap_or(i64::MAX);
-        tx.next_knowledge(moved).await?.saturating_sub(moved)
-    };
-    let mut found = collection.find(filter).session(&mut tx.session).await?;
+    let mut knowledge = counter::next(tx, count).await?.saturating_sub(count);
     let mut effects = Effects::default();
-    let mut updates = Vec::new();
-    while let Some(next) = found.next(&mut tx.session).await {
-        let before = StoredTransaction::try_from(next?)?;
-        let mut after = rewrite(before.clone())?;
+    let (mut inserts, mut updates, mut written) = (Vec::new(), Vec::new(), Vec::with_capacity(plan.len()));
+    for Change { before, mut after } in plan {
         knowledge = knowledge.saturating_add(1);
         after.knowledge = knowledge;
-        after.version = after.version.saturating_add(1);
-        after.updated_at_ms = tx.now_ms;
-        let change = Effects::change(before.live(), after.live()).map_err(overflow)?;
-        effects.add(&change).map_err(overflow)?;
-        let filter = doc! {"_id": uuid_of(after.id.uuid()), "userId": uuid_of(tx.user.uuid())};
-        let document = bson::serialize_to_document(&TransactionDoc::new(tx.user, &after))?;
-        updates.push(doc! {"q": filter, "u": document});
+        let before_live = before.as_ref().and_then(StoredTransaction::live);
+        effects.add(&Effects::change(before_live, after.live())?)?;
+        let document = transactions::to_document(tx.user, &after)?;
+        if before.is_some() {
+            let filter = doc! {"_id": uuid_of(after.id.uuid()), "userId": uuid_of(tx.user.uuid())};
+            updates.push(doc! {"q": filter, "u": document});
+        } else {
+            inserts.push(document);
+        }
+        written.push(after);
     }
-    update_batches(tx, TRANSACTIONS, updates).await?;
-    let accounts = accounts::load(tx).await?;
-    totals::apply(tx, &effects, &accounts).await
+    if !inserts.is_empty() {
+        tx.collection(TRANSACTIONS).insert_many(inserts).session(&mut tx.session).await?;
+    }
+    batches::update(tx, TRANSACTIONS, updates).await?;
+    totals::apply(tx, &effects).await?;
+    accounts::add_movements(tx, &movements(&effects, accounts)?).await?;
+    Ok(written)
 }
 
-/// Sends updates of one collection, many in a round trip; each must have its effect.
-pub(super) async fn update_batches(
-    tx: &mut Tx,
-    collection: &str,
-    updates: Vec<Document>,
-) -> Result<(), TxError> {
-    for batch in updates.chunks(BATCH) {
-        let command = doc! {"update": collection, "updates": batch.to_vec()};
-        let answer = tx.db.run_command(command).session(&mut tx.session).await?;
-        // Unlike the driver's own writes, a command answers an error of one of its updates as a success.
-        if let Some(error) = answer.get_array("writeErrors").ok().and_then(|errors| errors.first()) {
-            let code = error.as_document().and_then(|error| error.get_i32("code").ok()).unwrap_or_default();
-            return Err(
-                StoreError::Corrupt(format!("an update of {collection} failed with code {code}")).into()
-            );
-        }
-        if answer.get_i32("n").ok() != i32::try_from(batch.len()).ok() {
-            return Err(
-                StoreError::Corrupt(format!("a batch of updates of {collection} was not whole")).into()
-            );
+/// How far each account's balance moves; those that do not move are left out.
+fn movements(
+    effects: &Effects,
+    accounts: &BTreeMap<AccountId, Account>,
+) -> Result<Vec<(AccountId, i64)>, TxError> {
+    let touched: BTreeSet<AccountId> = effects.days.keys().map(|key| key.account).collect();
+    let mut moved = Vec::new();
+    for id in touched {
+        let account = accounts.get(&id);
+        let opening: Option<Date> = account.map(|account| account.opening_date);
+        let opening = opening.ok_or_else(|| StoreError::Corrupt("a transaction's account".into()))?;
+        let minor = account_movement(effects, id, Some(opening))?;
+        if minor != 0 {
+            moved.push((id, minor));
         }
     }
-    Ok(())
-}
-
-/// What the ledger's knowledge stands at.
-pub(super) async fn knowledge(store: &Store, user: UserId) -> Result<i64, StoreError> {
-    let ledger =
-        store.collection(super::users::LEDGERS).await?.find_one(doc! {"_id": uuid_of(user.uuid())}).await?;
-    Ok(ledger.and_then(|ledger| ledger.get_i64("knowledge").ok()).unwrap_or(0))
+    Ok(moved)
 }

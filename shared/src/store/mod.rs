@@ -5,30 +5,41 @@
 
 pub mod accounts;
 pub mod audit;
+mod balances;
+mod batches;
 pub mod categories;
+mod counter;
 pub mod dump;
+pub mod entity;
 pub mod erasure;
 pub mod idempotency;
 pub mod indexes;
 pub mod ledger;
 mod mongo;
+pub mod moves;
 pub mod redis;
+mod reference;
 pub mod refold;
+pub mod registration;
+mod registry;
 pub mod score;
 pub mod search_terms;
 pub mod sessions;
+mod snapshot;
 pub mod summary;
-pub mod totals;
+mod totals;
 pub mod transactions;
 mod turns;
+mod tx;
 pub mod users;
 mod write;
 
+pub use entity::{Entity, Expected, UserStore};
+pub use idempotency::{Claim, Replay};
 pub use mongo::{Mongo, Store};
-pub use write::{Claim, WriteError};
+pub use tx::WriteError;
 
 pub(crate) use mongo::{id_of, millis, uuid_of};
-pub(crate) use write::{Tx, TxError};
 
 /// Why a store did not answer.
 #[derive(Debug, thiserror::Error)]

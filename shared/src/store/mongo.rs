@@ -24,8 +24,9 @@ use tokio::task::{JoinError, JoinHandle};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::StoreError;
 use super::turns::{Turn, Turns};
-use super::{StoreError, WriteError};
+use super::tx::WriteError;
 use crate::clock::Clock;
 use crate::config::MongoConfig;
 use crate::crypto;

@@ -1,51 +1,62 @@
-//! What the financial-health score is computed from: monthly totals and the date of the first transaction. Never the
-//! transactions themselves, so that the cost is flat however long the history is.
+//! What the financial-health score is computed from: monthly totals and the date of the first transaction, as of one
+//! moment. Never the transactions themselves, so that the cost is flat however long the history is.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use finance::calendar::{Date, Month};
-use finance::currency::Currency;
-use finance::id::{CategoryId, UserId};
-use finance::ledger::{MonthKey, MonthTotal};
+use finance::score::{MonthRow, ScoreInput};
 
-use super::categories::{Categories, Category};
-use super::{Store, StoreError, ledger, totals};
+use super::entity::UserStore;
+use super::tx::{Tx, TxError, work};
+use super::{StoreError, reference, totals};
 
-/// The facts that a score needs, as the ledger stands.
+/// The input of a score, as the ledger stands.
 #[derive(Clone, Debug)]
 pub struct ScoreFacts {
-    /// The earliest income or expense in the base currency, at the date asked for or before.
-    pub first_transaction: Option<Date>,
-    pub months: BTreeMap<MonthKey, MonthTotal>,
-    pub categories: BTreeMap<CategoryId, Category>,
+    pub input: ScoreInput,
     pub knowledge: i64,
 }
 
-/// The most categories that a score looks up; a page of them all.
-const CATEGORIES_MAX: i64 = 10_000;
+/// Says as of which date the score is wanted, from the user's IANA time zone; `None` refuses.
+pub type AsOf = Arc<dyn Fn(&str) -> Option<Date> + Send + Sync>;
 
-impl Store {
-    /// Reads the facts of a score: the twelve months before `as_of`'s and the first transaction.
-    pub async fn score_facts(
-        &self,
-        user: UserId,
-        base: Currency,
-        as_of: Date,
-    ) -> Result<ScoreFacts, StoreError> {
-        let store = self.clone();
-        self.run(async move {
-            let this_month = Month::of(as_of);
-            let range = (this_month.minus(12), this_month.previous());
-            let categories = Categories::new(store.clone());
-            let (first_transaction, months, list, knowledge) = tokio::try_join!(
-                totals::first_flow(&store, user, base, as_of),
-                totals::months(&store, user, Some(range)),
-                categories.list(user, None, CATEGORIES_MAX),
-                ledger::knowledge(&store, user),
-            )?;
-            let categories = list.into_iter().map(|category| (category.id, category)).collect();
-            Ok(ScoreFacts { first_transaction, months, categories, knowledge })
-        })
-        .await
+/// What came of a read.
+#[derive(Clone, Debug)]
+pub enum ScoreRead {
+    Facts(Box<ScoreFacts>),
+    /// The date was refused.
+    Refused,
+    /// The user is gone.
+    UserGone,
+}
+
+impl UserStore {
+    /// Reads what a score needs: the totals of the twelve months before the date's and the first transaction.
+    pub async fn score(&self, as_of: AsOf) -> Result<ScoreRead, StoreError> {
+        let work = work(as_of, |tx, as_of| Box::pin(async move { read(tx, &*as_of).await }));
+        self.store.read(self.user, work).await
     }
+}
+
+async fn read(
+    tx: &mut Tx,
+    as_of: &(dyn Fn(&str) -> Option<Date> + Send + Sync),
+) -> Result<ScoreRead, TxError> {
+    let Some(known) = reference::load(tx, false).await? else { return Ok(ScoreRead::UserGone) };
+    let Some(as_of) = as_of(&known.time_zone) else { return Ok(ScoreRead::Refused) };
+    let this_month = Month::of(as_of);
+    let months = totals::months(tx, (this_month.minus(12), this_month.previous())).await?;
+    let first_transaction = totals::first_flow(tx, known.currency, as_of).await?;
+    let months = months.into_iter().map(|(key, total)| MonthRow {
+        month: key.month,
+        currency: key.currency,
+        category: key
+            .category
+            .and_then(|id| known.categories.get(&id).map(|category| (id, category.facts()))),
+        income: total.income,
+        expense: total.expense,
+        transactions: total.transactions,
+    });
+    let input = ScoreInput { as_of, base: known.currency, first_transaction, months: months.collect() };
+    Ok(ScoreRead::Facts(Box::new(ScoreFacts { input, knowledge: known.knowledge })))
 }

@@ -10,10 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
-use super::{Store, StoreError, Tx, TxError, WriteError, id_of, millis, uuid_of};
+use super::tx::{Tx, TxError, WriteError, work};
+use super::{Store, StoreError, counter, id_of, millis, uuid_of};
 
 pub(super) const SESSIONS: &str = "sessions";
 pub(super) const REFRESH_TOKENS: &str = "refresh_tokens";
+
+/// The most live sessions of a user.
+const LIVE_MAX: u64 = 50;
 
 /// How long after a rotation the old token is taken for a lost race, not for theft.
 const SUPERSEDED_MS: i64 = 10_000;
@@ -64,18 +68,24 @@ fn hash_of(hash: &TokenHash) -> Binary {
     Binary { subtype: BinarySubtype::Generic, bytes: hash.to_vec() }
 }
 
+fn index(keys: Document) -> IndexModel {
+    IndexModel::builder().keys(keys).build()
+}
+
+fn expiring() -> IndexModel {
+    let options = IndexOptions::builder().expire_after(Duration::ZERO).build();
+    IndexModel::builder().keys(doc! {"expiresAt": 1}).options(options).build()
+}
+
 pub(super) fn indexes() -> Vec<(&'static str, IndexModel)> {
-    let ttl = |keys: Document| {
-        let options = IndexOptions::builder().expire_after(Duration::ZERO).build();
-        IndexModel::builder().keys(keys).options(options).build()
-    };
-    let plain = |keys: Document| IndexModel::builder().keys(keys).build();
+    vec![(SESSIONS, index(doc! {"userId": 1, "_id": -1})), (SESSIONS, expiring())]
+}
+
+pub(super) fn token_indexes() -> Vec<(&'static str, IndexModel)> {
     vec![
-        (SESSIONS, plain(doc! {"userId": 1, "_id": -1})),
-        (SESSIONS, ttl(doc! {"expiresAt": 1})),
-        (REFRESH_TOKENS, plain(doc! {"userId": 1})),
-        (REFRESH_TOKENS, plain(doc! {"sessionId": 1})),
-        (REFRESH_TOKENS, ttl(doc! {"expiresAt": 1})),
+        (REFRESH_TOKENS, index(doc! {"userId": 1})),
+        (REFRESH_TOKENS, index(doc! {"sessionId": 1})),
+        (REFRESH_TOKENS, expiring()),
     ]
 }
 
@@ -117,6 +127,21 @@ async fn delete(tx: &mut Tx, session: Uuid) -> Result<bool, TxError> {
     Ok(deleted.deleted_count > 0)
 }
 
+/// Ends what is beyond the [`LIVE_MAX`] newest sessions of the transaction's user.
+async fn end_oldest(tx: &mut Tx) -> Result<(), TxError> {
+    let live = doc! {"userId": uuid_of(tx.user.uuid()), "expiresAt": {"$gt": millis(tx.now_ms)}};
+    let sessions = tx.collection(SESSIONS);
+    let beyond = sessions.find_one(live).sort(doc! {"_id": -1}).skip(LIVE_MAX).projection(doc! {"_id": 1});
+    let Some(newest) = beyond.session(&mut tx.session).await? else { return Ok(()) };
+    let Some(id) = newest.get("_id").and_then(uuid_in) else {
+        return Err(StoreError::Corrupt("sessions._id".into()).into());
+    };
+    // Ids grow with time: those up to this one are the oldest.
+    let filter = doc! {"userId": uuid_of(tx.user.uuid()), "_id": {"$lte": uuid_of(id)}};
+    tx.collection(SESSIONS).delete_many(filter).session(&mut tx.session).await?;
+    Ok(())
+}
+
 /// The sessions of the service, within one request.
 pub struct Sessions {
     store: Store,
@@ -146,20 +171,15 @@ impl Sessions {
 
     /// Starts a session of an existing user.
     pub async fn start(&self, user: UserId, session: Session, token: TokenHash) -> Result<(), WriteError> {
-        let session = Arc::new(session);
-        self.store
-            .transact(
-                user,
-                Arc::new(move |tx| {
-                    let session = session.clone();
-                    Box::pin(async move {
-                        // An erasure that runs at the same time must not leave a session behind.
-                        tx.serialize_with_user_writes().await?;
-                        insert(tx, &session, &token).await
-                    })
-                }),
-            )
-            .await
+        let work = work(session, move |tx, session| {
+            Box::pin(async move {
+                // An erasure that runs at the same time must not leave a session behind.
+                counter::serialize_with_user_writes(tx).await?;
+                insert(tx, &session, &token).await?;
+                end_oldest(tx).await
+            })
+        });
+        self.store.transact(user, work).await
     }
 
     /// Whom a refresh token belongs to, if it is known.

@@ -3,16 +3,21 @@
 //!
 //! Must never decide what counts as income or spending: `finance` does.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use finance::calendar::{Date, Month};
 use finance::currency::Currency;
-use finance::id::{CategoryId, UserId};
+use finance::id::{AccountId, CategoryId};
 use finance::summary::GroupBy;
-use futures_util::TryStreamExt;
 use mongodb::bson::{self, Bson, Document, doc};
 use serde::Deserialize;
 
+use super::categories::Category;
+use super::entity::UserStore;
 use super::transactions::TRANSACTIONS;
-use super::{Store, StoreError, id_of, totals, uuid_of};
+use super::tx::{Tx, TxError, work};
+use super::{StoreError, id_of, reference, totals, uuid_of};
 
 /// A sum of parts of one group, currency and category; amounts in minor units, by the transactions' own type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,31 +44,48 @@ pub struct Rows {
     pub totals: Vec<Row>,
 }
 
-/// The summaries of one user, within one request.
-pub struct Summaries {
-    store: Store,
+/// All that a summary is made of, as of one moment.
+#[derive(Clone, Debug)]
+pub struct SummaryFacts {
+    pub from: Date,
+    pub to: Date,
+    pub rows: Rows,
+    pub categories: BTreeMap<CategoryId, Category>,
+    /// Of the accounts, where they are grouped by.
+    pub account_names: BTreeMap<AccountId, String>,
 }
 
-impl Summaries {
-    pub fn new(store: Store) -> Self {
-        Self { store }
-    }
+/// Says which dates are summed, from the user's IANA time zone.
+pub type RangeOf = Arc<dyn Fn(&str) -> (Date, Date) + Send + Sync>;
 
-    /// The rows of all income and expenses from one date to another, both included.
-    pub async fn rows(&self, user: UserId, from: Date, to: Date, by: GroupBy) -> Result<Rows, StoreError> {
-        let store = self.store.clone();
-        self.store.run(async move { rows(&store, user, from, to, by).await }).await
+impl UserStore {
+    /// The sums of all income and expenses of the dates that `range` names, both included. `None`: the user is gone.
+    pub async fn summary(&self, range: RangeOf, by: GroupBy) -> Result<Option<SummaryFacts>, StoreError> {
+        let work = work(range, move |tx, range| Box::pin(async move { facts(tx, &*range, by).await }));
+        self.store.read(self.user, work).await
     }
 }
 
-async fn rows(store: &Store, user: UserId, from: Date, to: Date, by: GroupBy) -> Result<Rows, StoreError> {
+async fn facts(
+    tx: &mut Tx,
+    range: &(dyn Fn(&str) -> (Date, Date) + Send + Sync),
+    by: GroupBy,
+) -> Result<Option<SummaryFacts>, TxError> {
+    let Some(known) = reference::load(tx, by == GroupBy::Account).await? else { return Ok(None) };
+    let (from, to) = range(&known.time_zone);
+    let rows = rows(tx, from, to, by).await?;
+    let account_names = known.accounts.into_iter().map(|account| (account.id, account.name)).collect();
+    Ok(Some(SummaryFacts { from, to, rows, categories: known.categories, account_names }))
+}
+
+async fn rows(tx: &mut Tx, from: Date, to: Date, by: GroupBy) -> Result<Rows, TxError> {
     if !matches!(by, GroupBy::Month | GroupBy::Category) {
-        return over_transactions(store, user, &[(from, to)], by).await;
+        return over_transactions(tx, &[(from, to)], by).await;
     }
     let (whole, ragged) = cut(from, to);
-    let mut rows = over_transactions(store, user, &ragged, by).await?;
+    let mut rows = over_transactions(tx, &ragged, by).await?;
     if let Some(months) = whole {
-        for (key, total) in totals::months(store, user, Some(months)).await? {
+        for (key, total) in totals::months(tx, months).await? {
             let group = match by {
                 GroupBy::Month => Some(key.month.to_string()),
                 _ => key.category.map(|id| id.to_string()),
@@ -123,12 +145,14 @@ struct GroupId {
     category: Option<bson::Uuid>,
 }
 
-async fn over_transactions(
-    store: &Store,
-    user: UserId,
-    ranges: &[(Date, Date)],
-    by: GroupBy,
-) -> Result<Rows, StoreError> {
+/// What one pipeline answers: the groups and the totals, of the same documents.
+#[derive(Deserialize)]
+struct Facets {
+    groups: Vec<Group>,
+    totals: Vec<Group>,
+}
+
+async fn over_transactions(tx: &mut Tx, ranges: &[(Date, Date)], by: GroupBy) -> Result<Rows, TxError> {
     if ranges.is_empty() {
         return Ok(Rows::default());
     }
@@ -137,7 +161,7 @@ async fn over_transactions(
         .map(|(from, to)| doc! {"date": {"$gte": from.to_string(), "$lte": to.to_string()}})
         .collect();
     let matched = doc! {
-        "userId": uuid_of(user.uuid()), "deleted": false, "type": {"$in": ["income", "expense"]}, "$or": ranges,
+        "userId": uuid_of(tx.user.uuid()), "deleted": false, "type": {"$in": ["income", "expense"]}, "$or": ranges,
     };
     let key: Bson = match by {
         GroupBy::Month => doc! {"$substrBytes": ["$date", 0, 7]}.into(),
@@ -159,34 +183,29 @@ async fn over_transactions(
             "transactions": {"$sum": {"$cond": [{"$eq": ["$part", 0_i64]}, 1_i64, 0_i64]}},
         }}
     };
-    let pipeline = |before: Option<Document>, key: Bson| {
-        let unwind = doc! {"$unwind": {"path": "$parts", "includeArrayIndex": "part"}};
-        let steps = [Some(doc! {"$match": matched.clone()}), Some(unwind), before, Some(group(key))];
-        steps.into_iter().flatten().chain([doc! {"$limit": GROUPS_MAX + 1}]).collect::<Vec<_>>()
+    let facet = |before: Option<Document>, key: Bson| {
+        let steps = [before, Some(group(key))].into_iter().flatten();
+        steps.chain([doc! {"$limit": GROUPS_MAX + 1}]).collect::<Vec<_>>()
     };
-    let collection = store.collection(TRANSACTIONS).await?;
-    let by_tag = (by == GroupBy::Tag).then(|| doc! {"$unwind": "$tags"});
-    let groups = async {
-        collection
-            .aggregate(pipeline(by_tag, key))
-            .max_time(store.left())
-            .with_type::<Group>()
-            .await?
-            .try_collect::<Vec<_>>()
-            .await
-    };
-    let totals = async {
-        let totals = collection
-            .aggregate(pipeline(None, Bson::Null))
-            .max_time(store.left())
-            .with_type::<Group>()
-            .await?;
-        totals.try_collect::<Vec<_>>().await
-    };
-    let (groups, totals) = tokio::try_join!(groups, totals)?;
+    // What has no tag is a group of its own.
+    let tagged = doc! {"$unwind": {"path": "$tags", "preserveNullAndEmptyArrays": true}};
+    let by_tag = (by == GroupBy::Tag).then_some(tagged);
+    let pipeline = vec![
+        doc! {"$match": matched},
+        doc! {"$project": {
+            "type": 1, "currency": 1, "date": 1, "accountId": 1, "merchant": 1, "tags": 1, "parts": 1,
+        }},
+        doc! {"$unwind": {"path": "$parts", "includeArrayIndex": "part"}},
+        doc! {"$facet": {"groups": facet(by_tag, key), "totals": facet(None, Bson::Null)}},
+    ];
+    let left = tx.left();
+    let transactions = tx.collection(TRANSACTIONS);
+    let aggregate = transactions.aggregate(pipeline).max_time(left).with_type::<Facets>();
+    let mut found = aggregate.session(&mut tx.session).await?;
+    let Some(facets) = found.next(&mut tx.session).await.transpose()? else { return Ok(Rows::default()) };
     Ok(Rows {
-        groups: groups.into_iter().map(row).collect::<Result<_, _>>()?,
-        totals: totals.into_iter().map(row).collect::<Result<_, _>>()?,
+        groups: facets.groups.into_iter().map(row).collect::<Result<_, _>>()?,
+        totals: facets.totals.into_iter().map(row).collect::<Result<_, _>>()?,
     })
 }
 

@@ -5,26 +5,30 @@ use std::collections::BTreeMap;
 
 use finance::calendar::{Date, Month, parse_date};
 use finance::currency::Currency;
-use finance::id::{AccountId, CategoryId, UserId};
-use finance::ledger::{DayKey, DayTotal, Effects, MonthKey, MonthTotal, account_movement};
-use futures_util::TryStreamExt;
+use finance::id::{AccountId, CategoryId};
+use finance::ledger::{DayKey, DayTotal, Effects, MonthKey, MonthTotal};
 use mongodb::IndexModel;
 use mongodb::bson::{self, Bson, Document, doc};
 use mongodb::options::IndexOptions;
 use serde::Deserialize;
 
-use super::accounts::{self, Account};
-use super::ledger::{self, overflow};
-use super::{Store, StoreError, Tx, TxError, id_of, uuid_of};
+use super::tx::{Tx, TxError};
+use super::{StoreError, batches, id_of, uuid_of};
+
+/// Documents that are asked for at once: all that one read may find, so that it is one command.
+const ONE_BATCH: u32 = 100_000;
 
 pub(super) const MONTHLY: &str = "monthly_totals";
 pub(super) const DAILY: &str = "daily_totals";
 
-pub(super) fn indexes() -> Vec<(&'static str, IndexModel)> {
+pub(super) fn monthly_indexes() -> Vec<(&'static str, IndexModel)> {
+    vec![(MONTHLY, IndexModel::builder().keys(doc! {"userId": 1, "month": 1}).build())]
+}
+
+pub(super) fn daily_indexes() -> Vec<(&'static str, IndexModel)> {
     // Only days with income or spending: the first of them is the first transaction of a currency.
     let flows = IndexOptions::builder().partial_filter_expression(doc! {"flows": {"$gt": 0_i64}}).build();
     vec![
-        (MONTHLY, IndexModel::builder().keys(doc! {"userId": 1, "month": 1}).build()),
         (DAILY, IndexModel::builder().keys(doc! {"userId": 1, "accountId": 1, "date": 1}).build()),
         (
             DAILY,
@@ -37,8 +41,8 @@ fn category_bson(category: Option<CategoryId>) -> Bson {
     category.map_or(Bson::Null, |id| uuid_of(id.uuid()).into())
 }
 
-/// Adds what a write moved to the totals and to the balances of the accounts.
-pub(super) async fn apply(tx: &mut Tx, effects: &Effects, accounts: &[Account]) -> Result<(), TxError> {
+/// Adds what a write moved to the totals.
+pub(super) async fn apply(tx: &mut Tx, effects: &Effects) -> Result<(), TxError> {
     let user = uuid_of(tx.user.uuid());
     let months = effects.months.iter().map(|(key, total)| {
         let id = doc! {"u": user, "m": key.month.to_string(), "c": key.currency.code(), "k": category_bson(key.category)};
@@ -51,7 +55,7 @@ pub(super) async fn apply(tx: &mut Tx, effects: &Effects, accounts: &[Account]) 
         };
         doc! {"q": {"_id": id}, "u": {"$inc": moved, "$setOnInsert": first}, "upsert": true}
     });
-    ledger::update_batches(tx, MONTHLY, months.collect()).await?;
+    batches::update(tx, MONTHLY, months.collect()).await?;
     let days = effects.days.iter().map(|(key, total)| {
         let account = uuid_of(key.account.uuid());
         let id = doc! {"u": user, "a": account, "d": key.date.to_string()};
@@ -61,11 +65,7 @@ pub(super) async fn apply(tx: &mut Tx, effects: &Effects, accounts: &[Account]) 
         };
         doc! {"q": {"_id": id}, "u": {"$inc": moved, "$setOnInsert": first}, "upsert": true}
     });
-    ledger::update_batches(tx, DAILY, days.collect()).await?;
-    for account in accounts {
-        let moved = account_movement(effects, account.id, Some(account.opening_date)).map_err(overflow)?;
-        accounts::add_movement(tx, account.id, moved).await?;
-    }
+    batches::update(tx, DAILY, days.collect()).await?;
     Ok(())
 }
 
@@ -84,16 +84,16 @@ pub(super) async fn movement_since(tx: &mut Tx, account: AccountId, since: Date)
 
 /// What each account had moved from its opening date to the close of `as_of`.
 pub(super) async fn movements_until(
-    store: &Store,
-    user: UserId,
-    accounts: &[Account],
+    tx: &mut Tx,
+    accounts: &[(AccountId, Date)],
     as_of: Date,
-) -> Result<BTreeMap<AccountId, i64>, StoreError> {
+) -> Result<BTreeMap<AccountId, i64>, TxError> {
+    let user = uuid_of(tx.user.uuid());
     let ranges: Vec<Document> = accounts
         .iter()
-        .map(|account| {
-            let days = doc! {"$gte": account.opening_date.to_string(), "$lte": as_of.to_string()};
-            doc! {"userId": uuid_of(user.uuid()), "accountId": uuid_of(account.id.uuid()), "date": days}
+        .map(|(id, opening_date)| {
+            let days = doc! {"$gte": opening_date.to_string(), "$lte": as_of.to_string()};
+            doc! {"userId": user, "accountId": uuid_of(id.uuid()), "date": days}
         })
         .collect();
     if ranges.is_empty() {
@@ -109,16 +109,21 @@ pub(super) async fn movements_until(
         id: bson::Uuid,
         net: i64,
     }
-    let sums: Vec<Sum> = store
+    let left = tx.left();
+    let mut found = tx
         .collection(DAILY)
-        .await?
         .aggregate(pipeline)
-        .max_time(store.left())
+        .max_time(left)
+        .batch_size(ONE_BATCH)
         .with_type::<Sum>()
-        .await?
-        .try_collect()
+        .session(&mut tx.session)
         .await?;
-    Ok(sums.into_iter().map(|sum| (AccountId::new(id_of(sum.id)), sum.net)).collect())
+    let mut sums = BTreeMap::new();
+    while let Some(next) = found.next(&mut tx.session).await {
+        let sum = next?;
+        sums.insert(AccountId::new(id_of(sum.id)), sum.net);
+    }
+    Ok(sums)
 }
 
 #[derive(Deserialize)]
@@ -144,26 +149,24 @@ struct DayDoc {
     flows: i64,
 }
 
-/// The monthly totals of a user from one month to another, both included; every month where there is no bound.
+/// The monthly totals of the user from one month to another, both included.
 pub(super) async fn months(
-    store: &Store,
-    user: UserId,
-    range: Option<(Month, Month)>,
-) -> Result<BTreeMap<MonthKey, MonthTotal>, StoreError> {
-    let mut filter = doc! {"userId": uuid_of(user.uuid())};
-    if let Some((from, to)) = range {
-        filter.insert("month", doc! {"$gte": from.to_string(), "$lte": to.to_string()});
+    tx: &mut Tx,
+    (from, to): (Month, Month),
+) -> Result<BTreeMap<MonthKey, MonthTotal>, TxError> {
+    let filter = doc! {
+        "userId": uuid_of(tx.user.uuid()), "month": {"$gte": from.to_string(), "$lte": to.to_string()},
+    };
+    let left = tx.left();
+    let monthly = tx.db.collection::<MonthDoc>(MONTHLY);
+    let mut found =
+        monthly.find(filter).max_time(left).batch_size(ONE_BATCH).session(&mut tx.session).await?;
+    let mut months = BTreeMap::new();
+    while let Some(next) = found.next(&mut tx.session).await {
+        let (key, total) = month_of(next?)?;
+        months.insert(key, total);
     }
-    let found: Vec<MonthDoc> = store
-        .db()
-        .await?
-        .collection::<MonthDoc>(MONTHLY)
-        .find(filter)
-        .max_time(store.left())
-        .await?
-        .try_collect()
-        .await?;
-    found.into_iter().map(month_of).collect()
+    Ok(months)
 }
 
 fn month_of(doc: MonthDoc) -> Result<(MonthKey, MonthTotal), StoreError> {
@@ -213,27 +216,17 @@ pub(super) async fn load(tx: &mut Tx) -> Result<Effects, TxError> {
 
 /// The date of the user's earliest income or expense in a currency, at `until` or before.
 pub(super) async fn first_flow(
-    store: &Store,
-    user: UserId,
+    tx: &mut Tx,
     currency: Currency,
     until: Date,
-) -> Result<Option<Date>, StoreError> {
+) -> Result<Option<Date>, TxError> {
     let filter = doc! {
-        "userId": uuid_of(user.uuid()), "currency": currency.code(), "flows": {"$gt": 0_i64},
+        "userId": uuid_of(tx.user.uuid()), "currency": currency.code(), "flows": {"$gt": 0_i64},
         "date": {"$lte": until.to_string()},
     };
-    let found = store
-        .db()
-        .await?
-        .collection::<DayDoc>(DAILY)
-        .find_one(filter)
-        .sort(doc! {"date": 1})
-        .max_time(store.left())
-        .await?;
-    match found {
-        None => Ok(None),
-        Some(day) => {
-            parse_date(&day.date).map(Some).ok_or_else(|| StoreError::Corrupt("daily_totals.date".into()))
-        }
-    }
+    let left = tx.left();
+    let daily = tx.db.collection::<DayDoc>(DAILY);
+    let found = daily.find_one(filter).sort(doc! {"date": 1}).max_time(left).session(&mut tx.session).await?;
+    let date = |day: DayDoc| parse_date(&day.date).ok_or(StoreError::Corrupt("daily_totals.date".into()));
+    Ok(found.map(date).transpose()?)
 }

@@ -10,10 +10,12 @@ use finance::transaction::{Split, Transaction, TransactionStatus, TransactionTyp
 use futures_util::TryStreamExt;
 use mongodb::IndexModel;
 use mongodb::bson::{self, Bson, Document, doc};
-use mongodb::options::IndexOptions;
+use mongodb::options::{CollectionOptions, IndexOptions, ReadConcern};
 use serde::{Deserialize, Serialize};
 
+use super::entity::UserStore;
 use super::search_terms::{self, PREFIX_LENGTH_MAX};
+use super::tx::{Tx, TxError};
 use super::{Store, StoreError, id_of, millis, uuid_of};
 
 pub(super) const TRANSACTIONS: &str = "transactions";
@@ -43,6 +45,11 @@ pub struct StoredTransaction {
 }
 
 impl StoredTransaction {
+    /// The strong entity tag.
+    pub fn tag(&self) -> String {
+        self.version.to_string()
+    }
+
     /// What counts in totals and balances; nothing once deleted.
     pub fn live(&self) -> Option<&Transaction> {
         self.deleted_at_ms.is_none().then_some(&self.posted)
@@ -88,22 +95,53 @@ pub(super) struct TransactionDoc {
     deleted: bool,
     version: i64,
     knowledge: i64,
-    // What the indexes find it by.
-    account_ids: Vec<bson::Uuid>,
-    category_ids: Vec<bson::Uuid>,
-    terms: Vec<String>,
-    amount_e4: i64,
-    /// What each part counts for, so that a summary needs no case for splits.
-    parts: Vec<Document>,
+}
+
+/// What the indexes find a transaction by, and what a summary sums. No read takes them along.
+const DERIVED: [&str; 5] = ["accountIds", "categoryIds", "terms", "amountE4", "parts"];
+
+/// The projection of every read of whole transactions.
+pub(super) fn stored_fields() -> Document {
+    DERIVED.iter().map(|name| ((*name).to_owned(), Bson::Int32(0))).collect()
+}
+
+fn derived(record: &StoredTransaction) -> Document {
+    let posted = &record.posted;
+    let parts = posted.parts();
+    let categories: BTreeSet<CategoryId> = parts.iter().filter_map(|(category, _)| *category).collect();
+    let accounts: Vec<_> = posted.accounts().map(|id| uuid_of(id.uuid())).collect();
+    let parts: Vec<Document> = parts
+        .iter()
+        .map(|(category, minor)| {
+            let category = category.map_or(Bson::Null, |id| uuid_of(id.uuid()).into());
+            doc! {"categoryId": category, "amountMinor": *minor}
+        })
+        .collect();
+    doc! {
+        "accountIds": accounts,
+        "categoryIds": categories.iter().map(|id| uuid_of(id.uuid())).collect::<Vec<_>>(),
+        "terms": terms_of(
+            &record.description,
+            record.merchant.as_deref(),
+            &record.tags,
+            record.notes.as_deref(),
+        ),
+        "amountE4": to_e4(posted.amount_minor, posted.currency),
+        // What each part counts for, so that a summary needs no case for splits.
+        "parts": parts,
+    }
+}
+
+/// A transaction as it is stored, with what it is found by.
+pub(super) fn to_document(user: UserId, record: &StoredTransaction) -> Result<Document, StoreError> {
+    let mut document = bson::serialize_to_document(&TransactionDoc::new(user, record))?;
+    document.extend(derived(record));
+    Ok(document)
 }
 
 impl TransactionDoc {
-    pub(super) fn new(user: UserId, record: &StoredTransaction) -> Self {
+    fn new(user: UserId, record: &StoredTransaction) -> Self {
         let posted = &record.posted;
-        let parts = posted.parts();
-        let categories: BTreeSet<CategoryId> = parts.iter().filter_map(|(category, _)| *category).collect();
-        let mut account_ids = vec![uuid_of(posted.account_id.uuid())];
-        account_ids.extend(posted.transfer.as_ref().map(|leg| uuid_of(leg.account_id.uuid())));
         Self {
             id: uuid_of(record.id.uuid()),
             user_id: uuid_of(user.uuid()),
@@ -139,22 +177,6 @@ impl TransactionDoc {
             deleted: record.deleted_at_ms.is_some(),
             version: record.version,
             knowledge: record.knowledge,
-            account_ids,
-            category_ids: categories.iter().map(|id| uuid_of(id.uuid())).collect(),
-            terms: terms_of(
-                &record.description,
-                record.merchant.as_deref(),
-                &record.tags,
-                record.notes.as_deref(),
-            ),
-            amount_e4: to_e4(posted.amount_minor, posted.currency),
-            parts: parts
-                .iter()
-                .map(|(category, minor)| {
-                    let category = category.map_or(Bson::Null, |id| uuid_of(id.uuid()).into());
-                    doc! {"categoryId": category, "amountMinor": *minor}
-                })
-                .collect(),
         }
     }
 }
@@ -236,6 +258,15 @@ pub(super) fn indexes() -> Vec<(&'static str, IndexModel)> {
             (TRANSACTIONS, IndexModel::builder().keys(keys).options(live()).build())
         })
         .collect();
+    // Tombstones follow a move of their account or category.
+    for field in ["accountIds", "categoryIds"] {
+        let dead = IndexOptions::builder().partial_filter_expression(doc! {"deleted": true}).build();
+        let keys = doc! {"userId": 1, field: 1};
+        indexes.push((TRANSACTIONS, IndexModel::builder().keys(keys).options(dead).build()));
+    }
+    // The user's changes in their order; the one index that has tombstones and live ones alike.
+    let changes = doc! {"userId": 1, "knowledge": 1};
+    indexes.push((TRANSACTIONS, IndexModel::builder().keys(changes).build()));
     // The amount is in the key, so that a range of amounts is decided before a document is read.
     let by_date = doc! {"userId": 1, "date": -1, "_id": -1, "amountE4": 1};
     indexes.push((TRANSACTIONS, IndexModel::builder().keys(by_date).options(live()).build()));
@@ -261,12 +292,12 @@ pub struct Filter {
 
 /// Where a page begins: after this transaction, in the list's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Position {
+pub struct TransactionPosition {
     pub date: Date,
     pub id: TransactionId,
 }
 
-impl Position {
+impl TransactionPosition {
     pub fn encode(&self) -> String {
         format!("{}|{}", self.date, self.id)
     }
@@ -344,123 +375,140 @@ impl Filter {
 /// One page, and where the next begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransactionPage {
-    pub records: Vec<StoredTransaction>,
-    pub next: Option<Position>,
+    pub transactions: Vec<StoredTransaction>,
+    pub next: Option<TransactionPosition>,
 }
 
-/// The transactions of one user, within one request.
-pub struct Transactions {
-    store: Store,
-}
-
-impl Transactions {
-    pub fn new(store: Store) -> Self {
-        Self { store }
-    }
-
+impl UserStore {
     /// A transaction that is not deleted.
-    pub async fn find(
-        &self,
-        user: UserId,
-        id: TransactionId,
-    ) -> Result<Option<StoredTransaction>, StoreError> {
+    pub async fn transaction(&self, id: TransactionId) -> Result<Option<StoredTransaction>, StoreError> {
         let store = self.store.clone();
+        let filter = doc! {"_id": uuid_of(id.uuid()), "userId": uuid_of(self.user.uuid()), "deleted": false};
         self.store
             .run(async move {
-                let filter =
-                    doc! {"_id": uuid_of(id.uuid()), "userId": uuid_of(user.uuid()), "deleted": false};
                 let records = store.db().await?.collection::<TransactionDoc>(TRANSACTIONS);
-                records.find_one(filter).await?.map(StoredTransaction::try_from).transpose()
+                let found = records.find_one(filter).projection(stored_fields()).await?;
+                found.map(StoredTransaction::try_from).transpose()
             })
             .await
     }
 
     /// Newest first (date, then id). A page whose filters meet nothing in the documents that one page may examine is
     /// short, and says where to go on.
-    pub async fn list(
+    pub async fn transactions(
         &self,
-        user: UserId,
         filter: Filter,
-        after: Option<Position>,
+        after: Option<TransactionPosition>,
         limit: i64,
     ) -> Result<TransactionPage, StoreError> {
-        let store = self.store.clone();
+        let (store, user) = (self.store.clone(), self.user);
         self.store.run(async move { list(&store, user, &filter, after, limit).await }).await
     }
 }
 
-fn position_of(doc: &TransactionDoc) -> Result<Position, StoreError> {
-    let date = parse_date(&doc.date).ok_or_else(|| StoreError::Corrupt("transactions.date".into()))?;
-    Ok(Position { date, id: TransactionId::new(id_of(doc.id)) })
+/// Reads transactions within a transaction, deleted ones too, in no order.
+pub(super) async fn load(tx: &mut Tx, filter: Document) -> Result<Vec<StoredTransaction>, TxError> {
+    let records = tx.db.collection::<TransactionDoc>(TRANSACTIONS);
+    let mut found =
+        records.find(filter).projection(stored_fields()).batch_size(1000).session(&mut tx.session).await?;
+    let mut list = Vec::new();
+    while let Some(next) = found.next(&mut tx.session).await {
+        list.push(StoredTransaction::try_from(next?)?);
+    }
+    Ok(list)
 }
+
+/// The condition of the documents behind a position, in the list's order.
+fn begin_after(indexed: &mut Document, after: &TransactionPosition) {
+    let (date, id) = (after.date.to_string(), uuid_of(after.id.uuid()));
+    // The bound on the date lets the index start there; the rest decides among those of the same day.
+    let mut bound = indexed.get_document("date").cloned().unwrap_or_default();
+    if bound.get_str("$lte").map_or(true, |to| date.as_str() < to) {
+        bound.insert("$lte", date.clone());
+    }
+    indexed.insert("date", bound);
+    indexed
+        .insert("$or", vec![doc! {"date": {"$lt": date.clone()}}, doc! {"date": date, "_id": {"$lt": id}}]);
+}
+
+/// The rows of a page, one more than it holds, and behind them, where they are fewer, the last document that the page may
+/// examine: one pipeline on one snapshot, so that no row is lost between the two.
+fn pipeline(indexed: &Document, rest: Document, limit: i64) -> Vec<Document> {
+    let order = doc! {"date": -1, "_id": -1};
+    let mut rows = vec![doc! {"$match": indexed.clone()}, doc! {"$sort": order.clone()}];
+    let page = doc! {"$limit": limit.saturating_add(1)};
+    if rest.is_empty() {
+        rows.extend([page, doc! {"$project": stored_fields()}]);
+        return rows;
+    }
+    let last = vec![
+        doc! {"$match": indexed.clone()},
+        doc! {"$sort": order},
+        doc! {"$skip": EXAMINED_MAX - 1},
+        doc! {"$limit": 1},
+        doc! {"$project": {"date": 1, LAST_EXAMINED: {"$literal": true}}},
+    ];
+    rows.extend([
+        doc! {"$limit": EXAMINED_MAX},
+        doc! {"$match": rest},
+        doc! {"$project": stored_fields()},
+        doc! {"$unionWith": {"coll": TRANSACTIONS, "pipeline": last}},
+        // A full page asks for no more, so that the second part never runs.
+        page,
+    ]);
+    rows
+}
+
+/// Marks the last document that a page may examine.
+const LAST_EXAMINED: &str = "lastExamined";
 
 async fn list(
     store: &Store,
     user: UserId,
     filter: &Filter,
-    after: Option<Position>,
+    after: Option<TransactionPosition>,
     limit: i64,
 ) -> Result<TransactionPage, StoreError> {
     let (mut indexed, rest) = filter.split(user);
     if let Some(after) = after {
-        let (date, id) = (after.date.to_string(), uuid_of(after.id.uuid()));
-        // The bound on the date lets the index start there; the rest decides among those of the same day.
-        let mut bound = indexed.get_document("date").cloned().unwrap_or_default();
-        if bound.get_str("$lte").map_or(true, |to| date.as_str() < to) {
-            bound.insert("$lte", date.clone());
-        }
-        indexed.insert("date", bound);
-        indexed.insert(
-            "$or",
-            vec![doc! {"date": {"$lt": date.clone()}}, doc! {"date": date, "_id": {"$lt": id}}],
-        );
+        begin_after(&mut indexed, &after);
     }
-    let collection = store.db().await?.collection::<TransactionDoc>(TRANSACTIONS);
-    let order = doc! {"date": -1, "_id": -1};
+    let snapshot = CollectionOptions::builder().read_concern(ReadConcern::snapshot()).build();
+    let collection = store.db().await?.collection_with_options::<Document>(TRANSACTIONS, snapshot);
+    let found = collection
+        .aggregate(pipeline(&indexed, rest, limit))
+        // One more than can come, so that the cursor ends with its first batch.
+        .batch_size(u32::try_from(limit).unwrap_or(0).saturating_add(2))
+        .max_time(store.left())
+        .await?;
+    let found: Vec<Document> = found.try_collect().await?;
     let wanted = usize::try_from(limit).unwrap_or(0);
-    let mut found: Vec<TransactionDoc> = if rest.is_empty() {
-        collection
-            .find(indexed)
-            .sort(order)
-            .limit(limit.saturating_add(1))
-            .max_time(store.left())
-            .await?
-            .try_collect()
-            .await?
-    } else {
-        let pipeline = vec![
-            doc! {"$match": indexed.clone()},
-            doc! {"$sort": order.clone()},
-            doc! {"$limit": EXAMINED_MAX},
-            doc! {"$match": rest},
-            doc! {"$limit": limit.saturating_add(1)},
-        ];
-        let mut found: Vec<TransactionDoc> = collection
-            .aggregate(pipeline)
-            .max_time(store.left())
-            .with_type::<TransactionDoc>()
-            .await?
-            .try_collect()
-            .await?;
-        if found.len() <= wanted {
-            // Short: the list goes on behind the last document that was examined, if there is one.
-            let last = collection
-                .find_one(indexed)
-                .sort(order)
-                .skip(EXAMINED_MAX.unsigned_abs() - 1)
-                .max_time(store.left())
-                .await?;
-            let next = last.as_ref().map(position_of).transpose()?;
-            let records = found.drain(..).map(StoredTransaction::try_from).collect::<Result<_, _>>()?;
-            return Ok(TransactionPage { records, next });
-        }
-        found
-    };
+    let mut transactions = Vec::with_capacity(found.len().min(wanted));
+    let mut examined = None;
     let more = found.len() > wanted;
-    found.truncate(wanted);
-    let next = if more { found.last().map(position_of).transpose()? } else { None };
-    Ok(TransactionPage {
-        records: found.into_iter().map(StoredTransaction::try_from).collect::<Result<_, _>>()?,
-        next,
-    })
+    for document in found {
+        if document.contains_key(LAST_EXAMINED) {
+            examined = Some(position_of(&document)?);
+        } else if transactions.len() < wanted {
+            let document: TransactionDoc = bson::deserialize_from_document(document)?;
+            transactions.push(StoredTransaction::try_from(document)?);
+        }
+    }
+    let full = more && transactions.len() == wanted;
+    let next = match transactions.last() {
+        Some(last) if full => Some(TransactionPosition { date: last.posted.date, id: last.id }),
+        // A full page whose one more document is the mark goes on behind its last row, too.
+        _ => examined,
+    };
+    Ok(TransactionPage { transactions, next })
+}
+
+fn position_of(document: &Document) -> Result<TransactionPosition, StoreError> {
+    let corrupt = || StoreError::Corrupt("transactions.date".into());
+    let date = document.get_str("date").ok().and_then(parse_date).ok_or_else(corrupt)?;
+    let id = match document.get("_id") {
+        Some(Bson::Binary(binary)) => binary.clone().to_uuid().map_err(|_| corrupt())?,
+        _ => return Err(corrupt()),
+    };
+    Ok(TransactionPosition { date, id: TransactionId::new(id_of(id)) })
 }

@@ -1,6 +1,5 @@
 //! Users and their log-in guards. Must never hold a password: only its Argon2id hash.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use finance::currency::Currency;
@@ -12,14 +11,12 @@ use mongodb::error::{ErrorKind, WriteFailure};
 use mongodb::options::IndexOptions;
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{self, Account};
-use super::categories::{self, Category};
-use super::sessions::{self, Session, TokenHash};
-use super::{Store, StoreError, Tx, TxError, WriteError, id_of, millis, uuid_of};
+use super::entity::Expected;
+use super::tx::{Tx, TxError, WriteError, work};
+use super::{Store, StoreError, counter, id_of, millis, uuid_of};
 
 pub(super) const USERS: &str = "users";
 pub(super) const GUARDS: &str = "login_guards";
-pub(super) const LEDGERS: &str = "ledgers";
 
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +32,13 @@ pub struct User {
     pub locale: Option<String>,
     pub created_at_ms: i64,
     pub version: i64,
+}
+
+impl User {
+    /// The strong entity tag.
+    pub fn tag(&self) -> String {
+        self.version.to_string()
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -91,21 +95,12 @@ impl TryFrom<UserDoc> for User {
 
 pub(super) fn indexes() -> Vec<(&'static str, IndexModel)> {
     let unique = IndexOptions::builder().unique(true).build();
-    let ttl = IndexOptions::builder().expire_after(Duration::ZERO).build();
-    vec![
-        (USERS, IndexModel::builder().keys(doc! {"email": 1}).options(unique).build()),
-        (GUARDS, IndexModel::builder().keys(doc! {"expiresAt": 1}).options(ttl).build()),
-    ]
+    vec![(USERS, IndexModel::builder().keys(doc! {"email": 1}).options(unique).build())]
 }
 
-/// What a new user starts with; all of it is written at once.
-#[derive(Clone, Debug)]
-pub struct NewUser {
-    pub user: User,
-    pub categories: Vec<Category>,
-    pub account: Account,
-    pub session: Session,
-    pub refresh_token: TokenHash,
+pub(super) fn guard_indexes() -> Vec<(&'static str, IndexModel)> {
+    let ttl = IndexOptions::builder().expire_after(Duration::ZERO).build();
+    vec![(GUARDS, IndexModel::builder().keys(doc! {"expiresAt": 1}).options(ttl).build())]
 }
 
 /// Whether a log-in may be tried now.
@@ -150,57 +145,31 @@ impl Users {
             .await
     }
 
-    /// Registers a user with everything that it starts with.
-    ///
-    /// # Errors
-    /// [`WriteError::EmailTaken`].
-    pub async fn register(&self, new: NewUser) -> Result<(), WriteError> {
-        let user = new.user.id;
-        let new = Arc::new(new);
-        self.store
-            .transact(
-                user,
-                Arc::new(move |tx| {
-                    let new = new.clone();
-                    Box::pin(async move { register(tx, &new).await })
-                }),
-            )
-            .await
-    }
-
     /// Changes a user.
     ///
     /// # Errors
-    /// [`WriteError::Stale`] when `fresh` refuses the current user.
+    /// [`WriteError::Stale`] for a version that is not expected.
     pub async fn update(
         &self,
         user: UserId,
-        fresh: impl Fn(&User) -> bool + Send + Sync + 'static,
-        change: impl Fn(User) -> User + Send + Sync + 'static,
+        expected: Expected,
+        change: impl Fn(User) -> User + Clone + Send + Sync + 'static,
     ) -> Result<User, WriteError> {
-        let (fresh, change) = (Arc::new(fresh), Arc::new(change));
-        self.store
-            .transact(
-                user,
-                Arc::new(move |tx| {
-                    let (fresh, change) = (fresh.clone(), change.clone());
-                    Box::pin(async move {
-                        tx.serialize_with_user_writes().await?;
-                        let filter = doc! {"_id": uuid_of(tx.user.uuid())};
-                        let users = tx.db.collection::<UserDoc>(USERS);
-                        let found = users.find_one(filter.clone()).session(&mut tx.session).await?;
-                        let current = User::try_from(found.ok_or(WriteError::UserGone)?)?;
-                        if !fresh(&current) {
-                            return Err(WriteError::Stale.into());
-                        }
-                        let version = current.version.saturating_add(1);
-                        let changed = User { version, ..change(current) };
-                        users.replace_one(filter, UserDoc::from(&changed)).session(&mut tx.session).await?;
-                        Ok(changed)
-                    })
-                }),
-            )
-            .await
+        let work = work((expected, change), |tx, (expected, change)| {
+            Box::pin(async move {
+                counter::serialize_with_user_writes(tx).await?;
+                let filter = doc! {"_id": uuid_of(tx.user.uuid())};
+                let users = tx.db.collection::<UserDoc>(USERS);
+                let found = users.find_one(filter.clone()).session(&mut tx.session).await?;
+                let current = User::try_from(found.ok_or(WriteError::UserGone)?)?;
+                expected.check(&current.tag())?;
+                let version = current.version.saturating_add(1);
+                let changed = User { version, ..change(current) };
+                users.replace_one(filter, UserDoc::from(&changed)).session(&mut tx.session).await?;
+                Ok(changed)
+            })
+        });
+        self.store.transact(user, work).await
     }
 
     /// Replaces a password hash that was made with older parameters, unless it has changed meanwhile.
@@ -296,17 +265,15 @@ pub(super) fn is_duplicate_key(error: &mongodb::error::Error) -> bool {
     }
 }
 
-async fn register(tx: &mut Tx, new: &NewUser) -> Result<(), TxError> {
+/// Writes a new user within a transaction.
+///
+/// # Errors
+/// [`WriteError::EmailTaken`].
+pub(super) async fn insert(tx: &mut Tx, user: &User) -> Result<(), TxError> {
     let users = tx.db.collection::<UserDoc>(USERS);
-    match users.insert_one(UserDoc::from(&new.user)).session(&mut tx.session).await {
-        Ok(_) => {}
-        Err(error) if is_duplicate_key(&error) => return Err(WriteError::EmailTaken.into()),
-        Err(error) => return Err(error.into()),
+    match users.insert_one(UserDoc::from(user)).session(&mut tx.session).await {
+        Ok(_) => Ok(()),
+        Err(error) if is_duplicate_key(&error) => Err(WriteError::EmailTaken.into()),
+        Err(error) => Err(error.into()),
     }
-    let entities = i64::try_from(new.categories.len()).unwrap_or(i64::MAX).saturating_add(1);
-    let ledger = doc! {"_id": uuid_of(tx.user.uuid()), "knowledge": entities};
-    tx.collection(LEDGERS).insert_one(ledger).session(&mut tx.session).await?;
-    categories::insert_many(tx, &new.categories).await?;
-    accounts::insert(tx, &new.account).await?;
-    sessions::insert(tx, &new.session, &new.refresh_token).await
 }

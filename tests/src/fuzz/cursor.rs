@@ -4,7 +4,7 @@
 use finance::id::UserId;
 use shared::config::{Config, Need};
 use shared::edge::cursor::Cursors;
-use shared::store::transactions::Position;
+use shared::store::transactions::TransactionPosition;
 use uuid::Uuid;
 
 const ROUTE: &str = "list_transactions";
@@ -21,7 +21,7 @@ pub(super) fn check(input: &[u8]) {
     if let Ok(position) = cursors.open(user, ROUTE, "", text) {
         assert_eq!(cursors.seal(user, ROUTE, "", &position), text);
     }
-    if let Some(position) = Position::decode(text) {
+    if let Some(position) = TransactionPosition::decode(text) {
         assert_eq!(position.encode(), text);
     }
 
