@@ -128,3 +128,22 @@ async fn a_retried_creation_with_its_key_makes_one_category() {
     assert_eq!((again.header("idempotency-replayed"), &again.json), (Some("true"), &first.json));
     assert_eq!(app.get(&user, "/categories").await.items().len(), 17);
 }
+
+#[tokio::test]
+async fn the_refusal_of_a_category_in_use_counts_its_transactions_and_its_children() {
+    let app = TestApp::start().await;
+    let user = app.register().await;
+    let parent = app.create(&user, "/categories", json!({"name": "p", "kind": "expense"})).await;
+    let parent = parent["id"].as_str().unwrap();
+    for name in ["a", "b"] {
+        app.create(&user, "/categories", json!({"name": name, "kind": "expense", "parentId": parent})).await;
+    }
+    for _ in 0..5 {
+        let body = json!({"type": "expense", "amount": "1.00", "date": "2026-03-05", "description": "x",
+            "categoryId": parent});
+        app.create(&user, "/transactions", body).await;
+    }
+    let refused = app.delete(&user, &format!("/categories/{parent}")).await;
+    let detail = refused.expect_problem(409, "in_use").text("detail");
+    assert!(detail.starts_with("7 "), "{detail}");
+}

@@ -312,3 +312,92 @@ async fn after_a_silence_a_connection_that_lives_is_used_on() {
     );
     assert_eq!(proxy.opened(), opened, "no new connection");
 }
+
+/// Copies what a user has one of until there are `count`, as many requests would.
+async fn fill(database: &Database, collection: &str, count: u128) {
+    let collection = database.collection::<Document>(collection);
+    let there = u128::from(collection.count_documents(doc! {}).await.unwrap());
+    let original = collection.find_one(doc! {}).await.unwrap().unwrap();
+    let copies = (there..count).map(|index| {
+        let mut copy = original.clone();
+        copy.insert("_id", mongodb::bson::Uuid::from_bytes((index + 1).to_be_bytes()));
+        copy
+    });
+    collection.insert_many(copies).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_user_has_at_most_200_accounts_and_500_categories() {
+    let app = TestApp::start().await;
+    let user = app.register().await;
+    let database = app.database().await;
+    fill(&database, "accounts", 199).await;
+    fill(&database, "categories", 499).await;
+    for (path, body, named) in [
+        ("/accounts", json!({"name": "x", "type": "cash"}), "200 of the kind account"),
+        ("/categories", json!({"name": "x", "kind": "income"}), "500 of the kind category"),
+    ] {
+        let last = app.create(&user, path, body.clone()).await["id"].as_str().unwrap().to_owned();
+        let refused = app.post(&user, path, &body).await;
+        let detail = refused.expect_problem(409, "limit_reached").text("detail");
+        assert!(detail.contains(named), "{detail}");
+        app.delete(&user, &format!("{path}/{last}")).await.expect(204);
+        app.create(&user, path, body).await;
+    }
+}
+
+#[tokio::test]
+async fn a_user_has_at_most_50_live_sessions_and_the_oldest_end() {
+    let app = TestApp::with(&[("RATE_LIMIT_AUTH_MAX", "100000")]).await;
+    let first = app.register().await;
+    let second = app.log_in(&first).await;
+    let mut last = second.clone();
+    for _ in 0..49 {
+        last = app.log_in(&first).await;
+    }
+    app.get(&first, "/auth/me").await.expect(401);
+    app.get(&second, "/auth/me").await.expect(200);
+    let sessions = app.get(&last, "/auth/sessions?limit=200").await;
+    assert_eq!(sessions.items().len(), 50);
+}
+
+#[tokio::test]
+async fn every_registered_collection_is_made_by_the_migration_and_emptied_by_an_erasure() {
+    let app = TestApp::start().await;
+    let user = app.register().await;
+    app.expense(&user, "1.00", "2026-03-05", "x").await;
+    let database = app.database().await;
+    let id = mongodb::bson::Uuid::from_bytes(*user.id.uuid().as_bytes());
+    let mut names = database.list_collection_names().await.unwrap();
+    names.sort();
+    let known = [
+        "accounts",
+        "categories",
+        "daily_totals",
+        "erasures",
+        "idempotency",
+        "ledgers",
+        "login_guards",
+        "monthly_totals",
+        "refresh_tokens",
+        "sessions",
+        "transactions",
+        "users",
+    ];
+    assert_eq!(names, known, "a new collection is registered in store/registry.rs");
+    // A document of the user in each collection that has owners.
+    for name in ["idempotency"] {
+        let owned = doc! {"_id": "of the test", "userId": id};
+        database.collection::<Document>(name).insert_one(owned).await.unwrap();
+    }
+    let body = json!({"password": tests::PASSWORD});
+    app.call(&user, "DELETE", "/auth/me", &[], Some(&body)).await.expect(204);
+    for name in names {
+        let left = database
+            .collection::<Document>(&name)
+            .count_documents(doc! {"$or": [{"userId": id}, {"_id": id}]})
+            .await
+            .unwrap();
+        assert_eq!(left, 0, "{name}");
+    }
+}

@@ -175,3 +175,34 @@ async fn a_deleted_transaction_is_gone_from_everywhere_but_its_tombstone() {
     );
     app.assert_ledger_sound(&user).await;
 }
+
+#[tokio::test]
+async fn a_reconciled_transaction_moves_and_goes_only_after_its_status_is_set_back() {
+    let app = TestApp::start().await;
+    let user = app.register().await;
+    let other = app.create(&user, "/accounts", json!({"name": "o", "type": "cash"})).await["id"].clone();
+    let category = app.category(&user, "Shopping").await;
+    let body = json!({"type": "expense", "amount": "5.00", "date": "2026-03-05", "description": "x",
+        "status": "reconciled"});
+    let id = app.create(&user, "/transactions", body).await["id"].as_str().unwrap().to_owned();
+    let path = format!("/transactions/{id}");
+    for change in [
+        json!({"amount": "6.00"}),
+        json!({"date": "2026-03-06"}),
+        json!({"type": "income"}),
+        json!({"accountId": other}),
+        json!({"splits": [{"categoryId": category, "amount": "5.00"}]}),
+    ] {
+        app.patch(&user, &path, &change).await.expect_problem(409, "reconciled");
+    }
+    app.delete(&user, &path).await.expect_problem(409, "reconciled");
+    // What no balance depends on may change, and a value that is the same is no change.
+    let harmless = json!({"description": "y", "notes": "n", "categoryId": category, "amount": "5.00"});
+    app.patch(&user, &path, &harmless).await.expect(200);
+    // The same patch may set the status back.
+    app.patch(&user, &path, &json!({"status": "cleared", "amount": "6.00"})).await.expect(200);
+    app.patch(&user, &path, &json!({"status": "reconciled"})).await.expect(200);
+    app.patch(&user, &path, &json!({"status": "pending"})).await.expect(200);
+    app.delete(&user, &path).await.expect(204);
+    app.assert_ledger_sound(&user).await;
+}

@@ -70,3 +70,34 @@ async fn what_it_was_in_must_still_be_there() {
     assert!(answer.errors().contains(&("/accountId".to_owned(), "unknown_account".to_owned())));
     app.assert_ledger_sound(&user).await;
 }
+
+#[tokio::test]
+async fn a_tombstone_follows_the_account_and_the_category_that_its_transaction_would_have_moved_to() {
+    let app = TestApp::start().await;
+    let user = app.register().await;
+    let made = async |path: &str, body: serde_json::Value| {
+        app.create(&user, path, body).await["id"].as_str().unwrap().to_owned()
+    };
+    let account = json!({"name": "Old", "type": "cash", "openingBalance": {"amount": "0.00"}, "openingDate": "2026-01-01"});
+    let (old_account, new_account) =
+        (made("/accounts", account.clone()).await, made("/accounts", account).await);
+    let category = json!({"name": "Old", "kind": "expense"});
+    let (old_category, new_category) =
+        (made("/categories", category.clone()).await, made("/categories", category).await);
+    let body = json!({"type": "expense", "amount": "5.00", "date": "2026-03-05", "description": "x",
+    "accountId": old_account, "splits": [
+        {"categoryId": old_category, "amount": "2.00"}, {"categoryId": new_category, "amount": "3.00"},
+    ]});
+    let id = made("/transactions", body).await;
+    app.delete(&user, &format!("/transactions/{id}")).await.expect(204);
+    app.delete(&user, &format!("/accounts/{old_account}?moveTo={new_account}")).await.expect(204);
+    app.delete(&user, &format!("/categories/{old_category}?moveTo={new_category}")).await.expect(204);
+    let restored = app.call(&user, "POST", &format!("/transactions/{id}/restore"), &[], None).await;
+    let restored = &restored.expect(200).json;
+    assert_eq!(restored["accountId"], new_account.as_str());
+    let categories: Vec<_> =
+        restored["splits"].as_array().unwrap().iter().map(|s| s["categoryId"].clone()).collect();
+    assert_eq!(categories, [json!(new_category), json!(new_category)]);
+    assert_eq!(app.get(&user, &format!("/accounts/{new_account}")).await.json["balance"], "-5.00");
+    app.assert_ledger_sound(&user).await;
+}
