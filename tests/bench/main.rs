@@ -88,8 +88,15 @@ async fn bench() -> Result<()> {
         report::say(&measured);
         figures.push(measured);
     }
-    let text = report::document(&figures, &machine, started.elapsed());
-    std::fs::write(root.join("docs/performance.md"), text).context("docs/performance.md cannot be written")
+    let path = root.join("docs/performance.md");
+    let before = std::fs::read_to_string(&path).unwrap_or_default();
+    let text = report::document(&figures, &machine, started.elapsed()) + kept(&before);
+    std::fs::write(path, text).context("docs/performance.md cannot be written")
+}
+
+/// The sections that are not measured here, as they stand.
+fn kept(document: &str) -> &str {
+    document.find("\n## Commands per request").and_then(|at| document.get(at..)).unwrap_or_default()
 }
 
 /// Two years of a plausible life: what a list, a summary and a score are read from.

@@ -1,5 +1,5 @@
-//! Every collection, listed once: indexes, erasure, audit and backups take theirs from here, so that a new collection is in
-//! all of them by construction.
+//! Every collection, listed once: indexes, erasure and audit take theirs from here, so that a new collection is in all of
+//! them by construction. (A backup copies whatever collection the database has.)
 //!
 //! Must never say what a collection holds.
 
