@@ -125,8 +125,7 @@ impl Store {
                 joined = &mut task => return self.outcome(joined),
                 answers = self.ping_round(&progress) => {
                     if progress.give_up() {
-                        let contended = progress.contended.load(Ordering::Relaxed) && self.heard_lately();
-                        return Err(if contended { WriteError::Contention } else { StoreError::TimedOut.into() });
+                        return Err(self.out_of_time(&progress));
                     }
                     if !answers {
                         break;
@@ -135,6 +134,15 @@ impl Store {
             }
         }
         Err(StoreError::TimedOut.into())
+    }
+
+    /// Why nothing was committed in time: the user's other writes, unless MongoDB is away.
+    fn out_of_time(&self, progress: &Progress) -> WriteError {
+        if progress.contended.load(Ordering::Relaxed) && self.heard_lately() {
+            WriteError::Contention
+        } else {
+            StoreError::TimedOut.into()
+        }
     }
 
     /// Takes [`PING_TIME_MAX`], and asks meanwhile whether MongoDB answers if a commit is under way.
@@ -214,9 +222,10 @@ impl Store {
                 return Err(error);
             }
         };
+        self.trust();
         if Instant::now() >= self.until || !progress.begin_commit() {
             drop(tx.session.abort_transaction().await);
-            return Err(StoreError::TimedOut.into());
+            return Err(self.out_of_time(progress).into());
         }
         loop {
             match tx.session.commit_transaction().await {
