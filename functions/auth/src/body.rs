@@ -8,7 +8,7 @@ use shared::edge::json::Json;
 use shared::json_body;
 
 use crate::email::Email;
-use crate::password;
+use crate::policy;
 
 /// Text that must not be printed: a password or a token, of any content.
 #[derive(Clone, Debug)]
@@ -33,11 +33,11 @@ pub struct NewPassword(pub SecretString);
 impl FieldValue for NewPassword {
     fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
         let secret = Secret::read(value, pointer)?.0;
-        password::check(&secret, "", &[], pointer).map_err(|error| vec![error])?;
+        policy::check(&secret, pointer).map_err(|error| vec![error])?;
         Ok(Self(secret))
     }
     fn schema() -> Value {
-        serde_json::json!({"type": "string", "minLength": password::LENGTH_MIN, "maxLength": password::LENGTH_MAX})
+        serde_json::json!({"type": "string", "minLength": policy::LENGTH_MIN, "maxLength": policy::LENGTH_MAX})
     }
 }
 

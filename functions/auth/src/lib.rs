@@ -15,6 +15,7 @@ mod list_sessions;
 mod log_in;
 mod log_out;
 mod password;
+mod policy;
 mod refresh;
 mod register;
 mod tokens;

@@ -13,19 +13,19 @@ use shared::store::registration::NewUser;
 use shared::store::users::User;
 
 use crate::body::RegisterBody;
+use crate::policy::{self, OwnWords};
 use crate::tokens::RefreshToken;
 use crate::view::{SignedInView, UserView};
-use crate::{App, Parts, password};
+use crate::{App, Parts};
 
 pub(crate) async fn register(
     State(app): State<App>,
     scope: Scope,
     Body { value: body, .. }: Body<RegisterBody>,
 ) -> Result<Answer, Problem> {
-    let names =
-        [&body.first_name, &body.last_name].map(|name| name.as_ref().map_or("", |name| name.0.as_str()));
-    password::check(&body.password.0, &body.email.0, &names, "/password")
-        .map_err(|error| Problem::fields(vec![error]))?;
+    let [first, last] =
+        [&body.first_name, &body.last_name].map(|name| name.as_ref().map(|name| name.0.as_str()));
+    policy::check_own(&body.password.0, OwnWords::new(&body.email.0, first, last), "/password").await?;
     let password_hash = app.passwords.hash(&body.password.0).await?;
     let refresh = RefreshToken::new();
     let new = new_user(&app, &scope, body, password_hash, &refresh);

@@ -194,3 +194,27 @@ async fn weak_passwords_are_refused_with_a_reason() {
         register(&app, &body).await.expect_fields(&[("/password", code)]);
     }
 }
+
+#[tokio::test]
+async fn passwords_of_names_words_and_rows_are_refused_and_passphrases_accepted() {
+    let app = TestApp::start().await;
+    let ada = |password: &str| {
+        json!({"email": format!("{}@example.com", random_name()), "password": password,
+            "firstName": "Ada", "lastName": "Lovelace"})
+    };
+    for password in [
+        "adalovelace12",
+        "LovelaceAda!1",
+        "passwordpassword1",
+        "abcdefghijkl1",
+        "qwertzuiopasdf",
+        "P4ssword12345678",
+    ] {
+        let answer = register(&app, &ada(password)).await;
+        answer.expect_fields(&[("/password", "password_too_common")]);
+    }
+    for password in ["correct horse battery staple", "orange bicycle thunder lake", "vier bunte hunde bellen"]
+    {
+        register(&app, &ada(password)).await.expect(201);
+    }
+}
