@@ -160,6 +160,10 @@ impl AccessTokens {
         if claims.exp <= now || claims.nbf > now + LEEWAY_SECONDS || claims.iat > now + LEEWAY_SECONDS {
             return Err(Refusal::Token);
         }
+        // No token of ours lives longer than it would if it were signed now.
+        if claims.exp.saturating_sub(claims.iat) > self.ttl_seconds {
+            return Err(Refusal::Token);
+        }
         let user = UserId::parse(&claims.sub).ok_or(Refusal::Token)?;
         let session = Uuid::try_parse(&claims.sid).map_err(|_| Refusal::Token)?;
         Ok(VerifiedToken { user, session })
@@ -272,6 +276,8 @@ mod tests {
             ("expired", forge(HEADER, &with("exp", 1_800_000_000.into()), SECRET)),
             ("fractional exp", forge(HEADER, &with("exp", json!(1_800_000_900.5)), SECRET)),
             ("negative exp", forge(HEADER, &with("exp", json!(-1)), SECRET)),
+            ("a longer life", forge(HEADER, &with("exp", 1_800_000_901.into()), SECRET)),
+            ("a life begun earlier", forge(HEADER, &with("iat", 1_799_999_999.into()), SECRET)),
             ("not yet", forge(HEADER, &with("nbf", 1_800_000_060.into()), SECRET)),
             ("no subject", forge(HEADER, &with("sub", serde_json::Value::Null), SECRET)),
             ("duplicate claim", forge(HEADER, &text.replacen('{', r#"{"exp":9999999999,"#, 1), SECRET)),
