@@ -2,7 +2,7 @@
 //! [`lambda`] runs a function's process, [`boot`] is what it is built from, [`reload`] keeps its secrets fresh; [`edge`] is its HTTP door; [`identity`] says who is
 //! calling; [`rate_limit`] how often; [`store`] keeps what it knows. [`telemetry`] and [`metrics`] tell of it in the log, [`observability`]
 //! tells others where that is switched on. [`clock`] and [`ids`] are the only sources of time
-//! and of identity; [`text`] is what Unicode says of characters.
+//! and of identity; [`text`] is what Unicode says of characters, [`email`] the one form of an address.
 //!
 //! Must never: hold a rule about money (that is `finance`), or a shape of one endpoint's JSON (that is its function).
 
@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod edge;
+pub mod email;
 pub mod identity;
 pub mod ids;
 pub mod lambda;

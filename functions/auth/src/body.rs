@@ -6,6 +6,7 @@ use shared::edge::Rejection;
 use shared::edge::body::{FieldValue, Text, TimeZoneName, Value, parse_text, wrong_type};
 use shared::edge::json::Json;
 use shared::json_body;
+use shared::text;
 
 use crate::email::Email;
 use crate::policy;
@@ -61,7 +62,19 @@ impl FieldValue for Locale {
     }
 }
 
-type Name = Text<0, 100>;
+/// A first or last name. One that shows nothing is empty, which counts as none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name(pub String);
+
+impl FieldValue for Name {
+    fn read(value: &Json, pointer: &str) -> Result<Self, Vec<Rejection>> {
+        let name = Text::<0, 100>::read(value, pointer)?.0;
+        Ok(Self(if text::shows_nothing(&name) { String::new() } else { name }))
+    }
+    fn schema() -> Value {
+        Text::<0, 100>::schema()
+    }
+}
 
 json_body! {
     /// A new user.

@@ -12,7 +12,7 @@ use shared::store::categories::Category;
 use shared::store::registration::NewUser;
 use shared::store::users::User;
 
-use crate::body::RegisterBody;
+use crate::body::{Name, RegisterBody};
 use crate::policy::{self, OwnWords};
 use crate::tokens::RefreshToken;
 use crate::view::{SignedInView, UserView};
@@ -54,8 +54,7 @@ fn new_user(
         currency,
         app.clock.today(&time_zone),
     );
-    let text =
-        |value: Option<shared::edge::body::Text<0, 100>>| value.map(|v| v.0).filter(|text| !text.is_empty());
+    let text = |value: Option<Name>| value.map(|v| v.0).filter(|text| !text.is_empty());
     NewUser {
         user: User {
             id: UserId::new(ids::new_id(&app.clock)),

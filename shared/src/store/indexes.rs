@@ -5,12 +5,13 @@ use mongodb::bson::doc;
 use std::time::Duration;
 
 use super::registry::COLLECTIONS;
-use super::{Mongo, StoreError, erasure};
+use super::{Mongo, StoreError, erasure, users};
 
 /// What making the indexes of a database may take that is small, or has them already.
 const TIME: Duration = Duration::from_secs(60);
 
-/// Creates collections and indexes that are missing, and finishes erasures that were cut off, within 60 s. Safe to repeat.
+/// Creates collections and indexes that are missing, brings e-mail addresses into their one form, and finishes
+/// erasures that were cut off, within 60 s. Safe to repeat.
 ///
 /// # Errors
 /// MongoDB that is away, or is no replica set (a standalone server has no transactions).
@@ -49,5 +50,6 @@ pub async fn migrate_within(mongo: &Mongo, time: Duration) -> Result<(), StoreEr
             Ok(())
         })
         .await?;
+    users::normalize_emails(&store).await?;
     erasure::finish_pending(&store).await
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::entity::Expected;
 use super::tx::{Tx, TxError, WriteError, work};
 use super::{Store, StoreError, counter, id_of, millis, uuid_of};
+use crate::email;
 
 pub(super) const USERS: &str = "users";
 pub(super) const GUARDS: &str = "login_guards";
@@ -22,7 +23,7 @@ pub(super) const GUARDS: &str = "login_guards";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     pub id: UserId,
-    /// Trimmed and lower-case: unique.
+    /// As [`crate::email::normalize`] makes it: unique.
     pub email: String,
     pub password_hash: String,
     pub first_name: Option<String>,
@@ -255,6 +256,43 @@ fn reservation_steps(now: i64) -> Vec<bson::Document> {
         doc! {"$set": {"failures": counted}},
         doc! {"$set": {"notBefore": not_before, "expiresAt": {"$toDate": kept_until}}},
     ]
+}
+
+#[derive(Debug, Deserialize)]
+struct Address {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    email: String,
+}
+
+/// Brings the addresses of existing users into the form that accounts are unique by. A user whose address cannot be
+/// brought into it, because it is invalid by now or another user's, keeps it as it is.
+pub(super) async fn normalize_emails(store: &Store) -> Result<(), StoreError> {
+    let work = store.clone();
+    store
+        .run(async move {
+            let users = work.db().await?.collection::<Address>(USERS);
+            // An address in ASCII has that form already.
+            let mut found = users
+                .find(doc! {"email": {"$regex": "[^\\x00-\\x7F]"}})
+                .projection(doc! {"email": 1})
+                .await?;
+            while found.advance().await? {
+                let Address { id, email: old } = found.deserialize_current()?;
+                let Some(new) = email::normalize(&old).filter(|new| *new != old) else { continue };
+                let update = doc! {"$set": {"email": new}, "$inc": {"version": 1_i64}};
+                match users.update_one(doc! {"_id": id, "email": old}, update).await {
+                    Ok(_) => {}
+                    Err(error) if is_duplicate_key(&error) => {
+                        let user = id_of(id).to_string();
+                        tracing::warn!(message = "two users have one e-mail address", user.id = user);
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok(())
+        })
+        .await
 }
 
 pub(super) fn is_duplicate_key(error: &mongodb::error::Error) -> bool {

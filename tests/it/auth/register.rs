@@ -218,3 +218,79 @@ async fn passwords_of_names_words_and_rows_are_refused_and_passphrases_accepted(
         register(&app, &ada(password)).await.expect(201);
     }
 }
+
+#[tokio::test]
+async fn spellings_of_one_address_in_nfc_and_nfd_are_one_account() {
+    let app = TestApp::start().await;
+    let name = random_name();
+    let (nfc, nfd) = (format!("{name}\u{e9}@example.com"), format!("{name}e\u{301}@example.com"));
+    let user = register(&app, &json!({"email": nfd, "password": PASSWORD})).await;
+    user.expect(201);
+    assert_eq!(user.json["user"]["email"], nfc);
+    register(&app, &json!({"email": nfc, "password": PASSWORD})).await.expect_problem(409, "email_taken");
+    for email in [nfc, nfd] {
+        let body = json!({"email": email, "password": PASSWORD});
+        let answer = app.anonymous("POST", "/auth/login", Some(&body)).await;
+        assert_eq!(answer.expect(200).json["user"]["id"], user.json["user"]["id"]);
+    }
+}
+
+#[tokio::test]
+async fn an_international_domain_and_its_ascii_form_are_one_account() {
+    let app = TestApp::start().await;
+    let name = random_name();
+    let spellings = [
+        "bücher.example",
+        "bu\u{308}cher.example",
+        "BÜCHER.Example",
+        "xn--bcher-kva.example",
+        "bücher。example",
+    ];
+    let spellings = spellings.map(|domain| format!("{name}@{domain}"));
+    let user = register(&app, &json!({"email": spellings[0], "password": PASSWORD})).await;
+    assert_eq!(user.expect(201).json["user"]["email"], spellings[3]);
+    for email in &spellings {
+        let body = json!({"email": email, "password": PASSWORD});
+        register(&app, &body).await.expect_problem(409, "email_taken");
+        let answer = app.anonymous("POST", "/auth/login", Some(&body)).await;
+        assert_eq!(answer.expect(200).json["user"]["id"], user.json["user"]["id"], "{email}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_with_an_invisible_or_control_character_is_refused() {
+    let app = TestApp::start().await;
+    let invisible = [
+        '\u{200b}',
+        '\u{ad}',
+        '\u{2060}',
+        '\u{feff}',
+        '\u{fe0f}',
+        '\u{200d}',
+        '\u{202e}',
+        '\u{3164}',
+        '\u{e0041}',
+        '\u{0}',
+        '\u{7f}',
+        '\n',
+    ];
+    for c in invisible {
+        for email in
+            [format!("a{c}da@example.com"), format!("ada@exa{c}mple.com"), format!("ada@example.com{c}")]
+        {
+            let body = json!({"email": email, "password": PASSWORD});
+            register(&app, &body).await.expect_fields(&[("/email", "invalid_email")]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_shows_nothing_is_none() {
+    let app = TestApp::start().await;
+    let user = app.register_with(json!({"firstName": "\u{200b}\u{ad}", "lastName": " \u{3164} "})).await;
+    let me = app.get(&user, "/auth/me").await.json;
+    assert_eq!((&me["firstName"], &me["lastName"]), (&Value::Null, &Value::Null));
+    let user = app.register_with(json!({"firstName": "Ada"})).await;
+    let answer = app.patch(&user, "/auth/me", &json!({"firstName": "\u{2060}"})).await;
+    assert_eq!(answer.expect(200).json["firstName"], Value::Null);
+}
