@@ -5,6 +5,7 @@
 //! When Redis is away, each environment goes on with a log of its own (at most N × environments are then admitted).
 //! Must never fail a request because of Redis, and never read the address from a header.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -120,14 +121,26 @@ impl RateLimiter {
     /// Counts a request of `client`, or refuses it. Waits at most the configured time for Redis.
     pub async fn check(&self, class: LimitClass, client: &str) -> Verdict {
         let policies = self.policies(class);
-        if let Some(answer) = self.ask_redis(&policies, client).await {
-            return verdict(&policies, &answer, self.limits.window, false);
-        }
-        let answer = {
-            let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
-            local.count(&policies, client, self.limits.window, Instant::now())
+        let verdict = match self.ask_redis(&policies, client).await {
+            Some(answer) => verdict(&policies, &answer, self.limits.window, false),
+            None => {
+                let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
+                let answer = local.count(&policies, client, self.limits.window, Instant::now());
+                verdict(&policies, &answer, self.limits.window, self.redis.is_some())
+            }
         };
-        verdict(&policies, &answer, self.limits.window, self.redis.is_some())
+        self.log_first_refusal(&verdict, client);
+        verdict
+    }
+
+    /// Logs the first refusal of a client by a policy within a window; a flood must not fill the log.
+    fn log_first_refusal(&self, verdict: &Verdict, client: &str) {
+        let tripped = verdict.policies.iter().find(|policy| policy.remaining == 0);
+        let Some(tripped) = tripped.filter(|_| verdict.retry_after.is_some()) else { return };
+        let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
+        if local.is_first_refusal(tripped.name, client, self.limits.window, Instant::now()) {
+            tracing::warn!(message = "client rate limited", event = "rate_limited", policy = tripped.name);
+        }
     }
 
     async fn ask_redis(&self, policies: &[(&'static str, u64)], client: &str) -> Option<Vec<i64>> {
@@ -206,9 +219,39 @@ fn verdict(policies: &[(&'static str, u64)], answer: &[i64], window: Duration, d
 #[derive(Default)]
 pub(crate) struct LocalLogs {
     logs: HashMap<(String, &'static str), VecDeque<Instant>>,
+    /// When a client's refusal by a policy was logged, wherever it was counted.
+    refused: HashMap<(String, &'static str), Instant>,
 }
 
 impl LocalLogs {
+    /// Whether a client's refusal by a policy has not been logged within the window; it is from now on.
+    fn is_first_refusal(
+        &mut self,
+        policy: &'static str,
+        client: &str,
+        window: Duration,
+        now: Instant,
+    ) -> bool {
+        if self.refused.len() >= LOCAL_CLIENTS_MAX {
+            self.refused.retain(|_, at| now.duration_since(*at) < window);
+        }
+        if self.refused.len() >= LOCAL_CLIENTS_MAX {
+            // A flood of addresses: the log has ten thousand lines of it.
+            return false;
+        }
+        match self.refused.entry((client.to_owned(), policy)) {
+            Entry::Occupied(entry) if now.duration_since(*entry.get()) < window => false,
+            Entry::Occupied(mut entry) => {
+                entry.insert(now);
+                true
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(now);
+                true
+            }
+        }
+    }
+
     fn count(
         &mut self,
         policies: &[(&'static str, u64)],
@@ -289,6 +332,27 @@ mod tests {
             let inside = admitted[index..].iter().filter(|at| **at - first < 10_000).count();
             assert!(inside <= 7, "{inside} admitted in one window");
         }
+    }
+
+    #[test]
+    fn a_refusal_is_first_once_per_client_policy_and_window() {
+        let mut logs = LocalLogs::default();
+        let (window, start) = (Duration::from_secs(10), Instant::now());
+        let later = start + window;
+        for (policy, client, at, first) in [
+            ("auth", "a", start, true),
+            ("auth", "a", start + Duration::from_secs(9), false),
+            ("general", "a", start, true),
+            ("auth", "b", start, true),
+            ("auth", "a", later, true),
+            ("auth", "a", later, false),
+        ] {
+            assert_eq!(logs.is_first_refusal(policy, client, window, at), first, "{policy} {client}");
+        }
+        for client in 0..2 * LOCAL_CLIENTS_MAX {
+            logs.is_first_refusal("auth", &client.to_string(), window, later);
+        }
+        assert!(logs.refused.len() <= LOCAL_CLIENTS_MAX, "a flood of addresses takes no more memory");
     }
 
     #[test]

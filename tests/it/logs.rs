@@ -286,6 +286,9 @@ async fn every_key_that_docs_logging_md_describes_is_used_in_a_line() {
     let request = tests::event("GET", "/api/v1/misbehaving/before", &user.ip, &[], None);
     let request = lambda_http::request::from_str(&request).unwrap();
     misbehaving::build(&app.boot).unwrap().oneshot(request).await.unwrap();
+    let limited = app.sibling_with(&[("RATE_LIMIT_GENERAL_MAX", "1")]);
+    let _once = limited.get(&user, "/accounts").await;
+    limited.get(&user, "/accounts").await.expect_problem(429, "rate_limited");
     for metric in Metric::ALL {
         metrics::count(*metric, "x");
     }

@@ -46,6 +46,7 @@ mod rate_limit;
 mod redis_refusals;
 mod reports;
 mod secrets;
+mod security_events;
 mod snapshots;
 mod store;
 mod strict_input;

@@ -5,8 +5,9 @@ use axum::http::{HeaderMap, header};
 use secrecy::{ExposeSecret, SecretString};
 use shared::config::AuthConfig;
 use shared::edge::respond::Answer;
-use shared::edge::{Problem, ProblemType};
+use shared::edge::{Problem, ProblemType, Scope};
 
+use crate::Parts;
 use crate::view::TokensView;
 
 pub(crate) struct RefreshCookie {
@@ -50,17 +51,20 @@ impl RefreshCookie {
 
 /// The token that a request names in its body, or else in its cookie: then only from an allowed page.
 pub(crate) fn presented(
-    body: Option<SecretString>,
-    cookie: &RefreshCookie,
+    app: &Parts,
+    scope: &Scope,
     headers: &HeaderMap,
-    allowed_origins: &[String],
+    body: Option<SecretString>,
 ) -> Result<Option<SecretString>, Problem> {
     if body.is_some() {
         return Ok(body);
     }
-    match cookie.read(headers) {
-        Some(token) if is_allowed_page(headers, allowed_origins) => Ok(Some(token)),
-        Some(_) => Err(Problem::new(ProblemType::CsrfRejected)),
+    match app.cookie.read(headers) {
+        Some(token) if is_allowed_page(headers, &app.cors_origins) => Ok(Some(token)),
+        Some(_) => {
+            app.events.csrf_rejected(scope);
+            Err(Problem::new(ProblemType::CsrfRejected))
+        }
         None => Ok(None),
     }
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use shared::edge::body::Body;
 use shared::edge::respond::Answer;
-use shared::edge::{IfMatch, Problem, ProblemType, Signed};
+use shared::edge::{IfMatch, Problem, ProblemType, Scope, Signed};
 use shared::store::users::Users;
 
 use crate::App;
@@ -12,6 +12,7 @@ use crate::body::EraseMeBody;
 
 pub(crate) async fn erase_me(
     State(app): State<App>,
+    scope: Scope,
     me: Signed,
     condition: IfMatch,
     Body { value: body, .. }: Body<EraseMeBody>,
@@ -21,7 +22,7 @@ pub(crate) async fn erase_me(
         return Err(Problem::new(ProblemType::StaleVersion));
     }
     let store = me.unscoped_store();
-    confirm_password(&app, &Users::new(store.clone()), &user, &body.password.0).await?;
+    confirm_password(&app, &Users::new(store.clone()), &scope, &user, &body.password.0).await?;
     store.erase_user(me.user()).await?;
     Ok(app.cookie.clear(Answer::no_content()))
 }

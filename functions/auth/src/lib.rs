@@ -10,6 +10,7 @@ mod email;
 mod end_other_sessions;
 mod end_session;
 mod erase_me;
+mod events;
 mod get_me;
 mod list_sessions;
 mod log_in;
@@ -63,6 +64,7 @@ struct Parts {
     state: AppState,
     clock: Clock,
     issuer: tokens::Issuer,
+    events: events::Events,
     passwords: password::Passwords,
     cookie: cookie::RefreshCookie,
     cors_origins: Vec<String>,
@@ -90,6 +92,7 @@ impl App {
             state: AppState::new(boot)?,
             clock: boot.clock.clone(),
             issuer: tokens::Issuer::new(jwt, auth, boot.clock.clone()),
+            events: events::Events::new(auth),
             passwords: password::Passwords::new(auth),
             cookie: cookie::RefreshCookie::new(auth),
             cors_origins: boot.config.cors_origins.clone(),

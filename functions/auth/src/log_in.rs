@@ -14,7 +14,7 @@ use crate::body::LogInBody;
 use crate::email::Email;
 use crate::tokens::RefreshToken;
 use crate::view::{SignedInView, UserView};
-use crate::{App, Parts};
+use crate::{App, Parts, events};
 
 pub(crate) async fn log_in(
     State(app): State<App>,
@@ -26,7 +26,7 @@ pub(crate) async fn log_in(
     let session = app.issuer.session(&scope);
     let tokens = app.issuer.tokens(user.id, session.id, session.expires_at_ms, &refresh)?;
     Sessions::new(app.store(&scope)).start(user.id, session, app.issuer.hash_of(&refresh)).await?;
-    tracing::info!(message = "login succeeded", event = "login_succeeded", user.id = user.id.to_string());
+    events::login_succeeded(user.id);
     let view = SignedInView { user: UserView::from(&user), tokens };
     Ok(app.cookie.set(Answer::ok(&view), &view.tokens))
 }
@@ -38,12 +38,12 @@ async fn authenticate(app: &Parts, scope: &Scope, body: &LogInBody) -> Result<Us
     let email = Email::parse(text).map_or_else(|| text.trim().to_lowercase(), |email| email.0);
     let guard = app.issuer.guard_id(&email);
     let (reservation, user) = tokio::join!(users.reserve_log_in(guard), users.find_by_email(&email));
-    granted(reservation?)?;
+    granted(app, scope, &email, reservation?)?;
     let user = user?;
     let phc = user.as_ref().map(|user| user.password_hash.as_str());
     let right = app.passwords.verify(&body.password.0, phc).await;
     let Some(user) = user.filter(|_| right) else {
-        return Err(wrong_credentials());
+        return Err(wrong_credentials(app, &users, scope, &email, guard).await);
     };
     users.log_in_succeeded(guard).await?;
     if app.passwords.is_outdated(&user.password_hash) {

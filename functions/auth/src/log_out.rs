@@ -10,7 +10,7 @@ use shared::store::WriteError;
 use shared::store::sessions::Sessions;
 
 use crate::body::LogOutBody;
-use crate::{App, cookie};
+use crate::{App, cookie, events};
 
 pub(crate) async fn log_out(
     State(app): State<App>,
@@ -24,13 +24,18 @@ pub(crate) async fn log_out(
     // A bearer says which session is meant without a cookie's help, and no page can make a browser send one.
     let token = match (&body_token, caller) {
         (None, Caller::User(_)) => None,
-        _ => cookie::presented(body_token, &app.cookie, &headers, &app.cors_origins)?,
+        _ => cookie::presented(&app, &scope, &headers, body_token)?,
     };
     match (token.filter(cookie::is_present), caller) {
-        (Some(token), _) => sessions.end_by_token(app.issuer.hash(token.expose_secret())).await?,
+        (Some(token), _) => {
+            if let Some(user) = sessions.end_by_token(app.issuer.hash(token.expose_secret())).await? {
+                events::session_ended(user, 1);
+            }
+        }
         (None, Caller::User(principal)) => match sessions.end(principal.user, principal.session()?).await {
+            Ok(()) => events::session_ended(principal.user, 1),
             // Another request ended it first: it has ended all the same.
-            Ok(()) | Err(WriteError::NotFound) => {}
+            Err(WriteError::NotFound) => {}
             Err(error) => return Err(error.into()),
         },
         // Nobody may be told that they are logged out while the session lives on.

@@ -6,13 +6,12 @@ use secrecy::ExposeSecret;
 use shared::edge::body::OptionalBody;
 use shared::edge::respond::Answer;
 use shared::edge::{Problem, ProblemType, Scope};
-use shared::metrics::{self, Metric};
 use shared::store::sessions::{Rotation, Sessions};
 
 use crate::body::RefreshBody;
 use crate::tokens::RefreshToken;
 use crate::view::TokensOnlyView;
-use crate::{App, FUNCTION, cookie};
+use crate::{App, cookie, events};
 
 pub(crate) async fn refresh(
     State(app): State<App>,
@@ -21,7 +20,7 @@ pub(crate) async fn refresh(
     OptionalBody(body): OptionalBody<RefreshBody>,
 ) -> Result<Answer, Problem> {
     let token = body.refresh_token.map(|token| token.0);
-    let token = cookie::presented(token, &app.cookie, &headers, &app.cors_origins)?;
+    let token = cookie::presented(&app, &scope, &headers, token)?;
     let Some(token) = token else { return Err(Problem::new(ProblemType::InvalidRefreshToken)) };
     let next = RefreshToken::new();
     let sessions = Sessions::new(app.store(&scope));
@@ -33,8 +32,7 @@ pub(crate) async fn refresh(
         }
         Rotation::Superseded => Err(Problem::new(ProblemType::RefreshSuperseded)),
         Rotation::Reused => {
-            tracing::warn!(message = "refresh token reused", event = "refresh_token_reused");
-            metrics::count(Metric::RefreshReuse, FUNCTION.name);
+            events::refresh_token_reused();
             Err(Problem::new(ProblemType::RefreshTokenReused))
         }
         Rotation::Unknown => Err(Problem::new(ProblemType::InvalidRefreshToken)),

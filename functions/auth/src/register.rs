@@ -16,7 +16,7 @@ use crate::body::{Name, RegisterBody};
 use crate::policy::{self, OwnWords};
 use crate::tokens::RefreshToken;
 use crate::view::{SignedInView, UserView};
-use crate::{App, Parts};
+use crate::{App, Parts, events};
 
 pub(crate) async fn register(
     State(app): State<App>,
@@ -31,7 +31,9 @@ pub(crate) async fn register(
     let new = new_user(&app, &scope, body, password_hash, &refresh);
     let tokens = app.issuer.tokens(new.user.id, new.session.id, new.session.expires_at_ms, &refresh)?;
     let view = SignedInView { user: UserView::from(&new.user), tokens };
+    let user = new.user.id;
     app.store(&scope).register(new).await?;
+    events::user_registered(user);
     let answer = Answer::created("/api/v1/auth/me".to_owned(), &view);
     Ok(app.cookie.set(answer, &view.tokens))
 }

@@ -205,9 +205,9 @@ impl Sessions {
             .await
     }
 
-    /// Ends the session of a refresh token. Unknown tokens end nothing.
-    pub async fn end_by_token(&self, token: TokenHash) -> Result<(), WriteError> {
-        let Some(user) = self.owner(token).await? else { return Ok(()) };
+    /// Ends the session of a refresh token, and returns whose it was. Unknown tokens end nothing.
+    pub async fn end_by_token(&self, token: TokenHash) -> Result<Option<UserId>, WriteError> {
+        let Some(user) = self.owner(token).await? else { return Ok(None) };
         self.store
             .transact_beside(
                 user,
@@ -216,10 +216,10 @@ impl Sessions {
                         let filter = doc! {"_id": hash_of(&token), "userId": uuid_of(tx.user.uuid())};
                         let found =
                             tx.collection(REFRESH_TOKENS).find_one(filter).session(&mut tx.session).await?;
-                        if let Some(session) = found.as_ref().and_then(session_of) {
-                            delete(tx, session).await?;
+                        match found.as_ref().and_then(session_of) {
+                            Some(session) => Ok(delete(tx, session).await?.then_some(tx.user)),
+                            None => Ok(None),
                         }
-                        Ok(())
                     })
                 }),
             )
@@ -238,16 +238,17 @@ impl Sessions {
         if ended { Ok(()) } else { Err(WriteError::NotFound) }
     }
 
-    /// Ends all sessions of the user but one.
-    pub async fn end_others(&self, user: UserId, kept: Uuid) -> Result<(), WriteError> {
+    /// Ends all sessions of the user but one, and returns how many.
+    pub async fn end_others(&self, user: UserId, kept: Uuid) -> Result<u64, WriteError> {
         self.store
             .transact_beside(
                 user,
                 Arc::new(move |tx| {
                     Box::pin(async move {
                         let filter = doc! {"userId": uuid_of(tx.user.uuid()), "_id": {"$ne": uuid_of(kept)}};
-                        tx.collection(SESSIONS).delete_many(filter).session(&mut tx.session).await?;
-                        Ok(())
+                        let ended =
+                            tx.collection(SESSIONS).delete_many(filter).session(&mut tx.session).await?;
+                        Ok(ended.deleted_count)
                     })
                 }),
             )

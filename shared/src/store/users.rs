@@ -1,6 +1,6 @@
 //! Users and their log-in guards. Must never hold a password: only its Argon2id hash.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use finance::currency::Currency;
 use finance::id::UserId;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::entity::Expected;
 use super::tx::{Tx, TxError, WriteError, work};
 use super::{Store, StoreError, counter, id_of, millis, uuid_of};
-use crate::email;
+use crate::{crypto, email};
 
 pub(super) const USERS: &str = "users";
 pub(super) const GUARDS: &str = "login_guards";
@@ -188,12 +188,26 @@ impl Users {
 
     /// Reserves one log-in attempt of an identifier (its keyed hash, known or not) before its password is looked at:
     /// counted as a failure until [`Users::log_in_succeeded`] says otherwise. After the fifth in a row each waits twice
-    /// as long as the last, from 1 s to 1 h.
+    /// as long as the last, from 1 s to 1 h. Where the five have no outcome yet, this one is waited for, at most 1 s.
     pub async fn reserve_log_in(&self, identifier: [u8; 32]) -> Result<Reservation, StoreError> {
         let store = self.store.clone();
         self.store.run(async move { reserve(&store, identifier).await }).await
     }
 
+    /// Counts the attempt for good: who waits for its outcome need not wait longer.
+    pub async fn log_in_failed(&self, identifier: [u8; 32]) -> Result<(), StoreError> {
+        let store = self.store.clone();
+        self.store
+            .run(async move {
+                let filter = doc! {"_id": guard_id(identifier), "pending": {"$gt": 0_i64}};
+                let update = doc! {"$inc": {"pending": -1_i64}};
+                store.collection(GUARDS).await?.update_one(filter, update).await?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Forgets all failures.
     pub async fn log_in_succeeded(&self, identifier: [u8; 32]) -> Result<(), StoreError> {
         let store = self.store.clone();
         self.store
@@ -212,7 +226,40 @@ fn guard_id(identifier: [u8; 32]) -> Binary {
 /// How often an attempt is tried again that met another one of the same identifier in the act.
 const RESERVATION_TRIES: u32 = 20;
 
+/// How long an attempt waits for the outcome of those that hold the free failures.
+const OUTCOME_WAIT: Duration = Duration::from_secs(1);
+/// The longest pause between two looks at the guard.
+const OUTCOME_PAUSE_MAX_MS: u64 = 80;
+/// After this time an attempt without an outcome has none to come: its request has ended.
+const UNDECIDED_MAX_MS: i64 = 10_000;
+
+/// Whether an attempt can go on.
+enum Attempt {
+    Reserved,
+    Refused {
+        wait_ms: i64,
+        /// Attempts without an outcome hold the free failures: a success of one of them ends the wait.
+        undecided: bool,
+    },
+}
+
 async fn reserve(store: &Store, identifier: [u8; 32]) -> Result<Reservation, StoreError> {
+    let until = Instant::now() + OUTCOME_WAIT;
+    let mut pause_ms = 10;
+    loop {
+        match try_reserve(store, identifier).await? {
+            Attempt::Reserved => return Ok(Reservation::Granted),
+            Attempt::Refused { wait_ms, undecided } if !undecided || Instant::now() >= until => {
+                return Ok(Reservation::Delayed { wait_ms });
+            }
+            Attempt::Refused { .. } => {}
+        }
+        tokio::time::sleep(Duration::from_millis(1 + crypto::random_up_to(pause_ms))).await;
+        pause_ms = (pause_ms * 2).min(OUTCOME_PAUSE_MAX_MS);
+    }
+}
+
+async fn try_reserve(store: &Store, identifier: [u8; 32]) -> Result<Attempt, StoreError> {
     let guards = store.collection(GUARDS).await?;
     for _ in 0..RESERVATION_TRIES {
         let now = store.now_ms();
@@ -226,26 +273,29 @@ async fn reserve(store: &Store, identifier: [u8; 32]) -> Result<Reservation, Sto
             .upsert(true)
             .await
         {
-            Ok(_) => return Ok(Reservation::Granted),
+            Ok(_) => return Ok(Attempt::Reserved),
             // The guard is there and did not match: its time has not come, or another attempt made it just now.
             Err(error) if is_duplicate_key(&error) => {
-                let guard = guards.find_one(doc! {"_id": guard_id(identifier)}).await?;
-                let not_before = guard.and_then(|guard| guard.get_i64("notBefore").ok()).unwrap_or(now);
-                let wait_ms = not_before.saturating_sub(now);
+                let guard = guards.find_one(doc! {"_id": guard_id(identifier)}).await?.unwrap_or_default();
+                let number = |name: &str| guard.get_i64(name).unwrap_or(0);
+                let wait_ms = number("notBefore").saturating_sub(now);
                 if wait_ms > 0 {
-                    return Ok(Reservation::Delayed { wait_ms });
+                    let recent = now.saturating_sub(number("reservedAt")) <= UNDECIDED_MAX_MS;
+                    return Ok(Attempt::Refused { wait_ms, undecided: recent && number("pending") > 0 });
                 }
             }
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(Reservation::Delayed { wait_ms: 1 })
+    Ok(Attempt::Refused { wait_ms: 1, undecided: false })
 }
 
-/// Counts the attempt as a failure, and sets from when on the next may come: one atomic step, so that parallel attempts
-/// cannot share a reservation.
+/// Counts the attempt as a failure and as pending, and sets from when on the next may come: one atomic step, so that
+/// parallel attempts cannot share a reservation.
 fn reservation_steps(now: i64) -> Vec<bson::Document> {
     let counted = doc! {"$add": [{"$ifNull": ["$failures", 0_i64]}, 1_i64]};
+    let recent = doc! {"$gte": ["$reservedAt", now.saturating_sub(UNDECIDED_MAX_MS)]};
+    let undecided = doc! {"$cond": [recent, {"$ifNull": ["$pending", 0_i64]}, 0_i64]};
     let beyond = doc! {"$min": [{"$subtract": ["$failures", FREE_FAILURES]}, 12_i64]};
     let doubled = doc! {"$multiply": [1000_i64, {"$toLong": {"$pow": [2, beyond]}}]};
     let delayed = doc! {"$add": [now, {"$min": [doubled, DELAY_MAX_MS]}]};
@@ -253,8 +303,10 @@ fn reservation_steps(now: i64) -> Vec<bson::Document> {
     let not_before = doc! {"$cond": [{"$lt": ["$failures", FREE_FAILURES]}, "$$REMOVE", delayed]};
     let kept_until = now.saturating_add(DELAY_MAX_MS.saturating_mul(24));
     vec![
-        doc! {"$set": {"failures": counted}},
-        doc! {"$set": {"notBefore": not_before, "expiresAt": {"$toDate": kept_until}}},
+        doc! {"$set": {"failures": counted, "pending": {"$add": [undecided, 1_i64]}}},
+        doc! {"$set": {
+            "notBefore": not_before, "reservedAt": now, "expiresAt": {"$toDate": kept_until},
+        }},
     ]
 }
 

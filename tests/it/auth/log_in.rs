@@ -119,7 +119,6 @@ async fn guesses_made_at_once_share_no_attempt() {
 }
 
 /// A reservation without a delay was kept as "from now on": an attempt that had read its clock a moment before was delayed.
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn right_log_ins_made_at_once_do_not_delay_each_other() {
     let app = TestApp::start().await;
@@ -168,8 +167,50 @@ async fn a_missing_password_is_named() {
 }
 
 /// The sixth reservation found five that had no outcome yet, and was taken for one after five failures.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_right_log_ins_at_once_than_free_failures_wait_for_an_outcome() {
+    let app = TestApp::start().await;
+    for _ in 0..5 {
+        let user = app.register().await;
+        let body = json!({"email": user.email, "password": PASSWORD}).to_string();
+        let events: Vec<_> =
+            (0..8).map(|_| event("POST", "/api/v1/auth/login", &random_ip(), &[], Some(&body))).collect();
+        for answer in futures_util::future::join_all(events.iter().map(|event| app.send(event))).await {
+            answer.expect(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn fifty_wrong_log_ins_at_once_get_five_passwords_looked_at() {
+    let app = app_with_clock().await;
+    let user = app.register().await;
+    let body = json!({"email": user.email, "password": "wrong horse battery staple"}).to_string();
+    let events: Vec<_> =
+        (0..50).map(|_| event("POST", "/api/v1/auth/login", &random_ip(), &[], Some(&body))).collect();
+    let answers = futures_util::future::join_all(events.iter().map(|event| app.send(event))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 5);
+    assert_eq!(answers.iter().filter(|answer| answer.code() == "login_delayed").count(), 45);
+}
 
 /// An attempt whose process ended has no outcome; others do not wait for it longer than a request lives.
+#[tokio::test]
+async fn a_reservation_without_an_outcome_delays_the_next_and_holds_nobody_for_long() {
+    let app = app_with_clock().await;
+    let user = app.register().await;
+    for _ in 0..5 {
+        log_in(&app, &user.email, "wrong horse battery staple").await.expect(401);
+    }
+    let guards = app.database().await.collection::<mongodb::bson::Document>("login_guards");
+    let pending = mongodb::bson::doc! {"$set": {"pending": 3_i64}};
+    guards.update_many(mongodb::bson::doc! {}, pending).await.unwrap();
+    let waited = std::time::Instant::now();
+    log_in(&app, &user.email, PASSWORD).await.expect_problem(429, "login_delayed");
+    let waited = waited.elapsed().as_millis();
+    assert!((900..2400).contains(&waited), "{waited} ms");
+    app.clock.advance_seconds(60);
+    log_in(&app, &user.email, PASSWORD).await.expect(200);
+}
 
 #[tokio::test]
 async fn an_address_stored_in_an_older_form_is_found_once_it_is_migrated() {
