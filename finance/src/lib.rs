@@ -1,6 +1,6 @@
 //! The rules of money: what an amount is, what a transaction moves, and what the financial-health score says.
 //!
-//! Owns every decision that can be made from values alone. It never does I/O, reads no clock, knows no HTTP, no
+//! Owns every decision that can be made from values alone. It never does I/O, reads no clock, knows no protocol, no
 //! database and no serialization: wire and storage shapes belong to those who speak them. All arithmetic is integer
 //! and checked; a sum that does not fit is an error, never a wrapped number.
 

@@ -249,17 +249,27 @@ pub struct Action {
     pub gain: Option<i64>,
 }
 
-/// Something that the user could add, and what it would bring.
+crate::words! {
+    /// Something that the user could add.
+    pub enum MissingFact {
+        /// Transactions of earlier months.
+        EarlierTransactions = "earlier_transactions",
+        /// Income in the window.
+        Income = "income",
+        /// Expenses in categories that are essential.
+        EssentialSpending = "essential_spending",
+    }
+}
+
+/// What the user could add, and what it would bring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
-    /// What: `earlier_transactions`, `income` or `essential_spending`.
-    pub what: &'static str,
+    /// What.
+    pub what: MissingFact,
     /// The components that need it.
     pub components: Vec<&'static str>,
     /// How much coverage they would add.
     pub coverage_bps: i64,
-    /// The call that adds it.
-    pub call: &'static str,
 }
 
 /// A score and all that explains it.

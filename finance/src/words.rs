@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use crate::account::AccountKind;
     use crate::category::CategoryKind;
-    use crate::score::{Absence, Basis, ChangeKind, Confidence, Grade, Reason, Unit};
+    use crate::score::{Absence, Basis, ChangeKind, Confidence, Grade, MissingFact, Reason, Unit};
     use crate::summary::GroupBy;
     use crate::transaction::{TransactionStatus, TransactionType};
     use std::collections::BTreeSet;
@@ -122,6 +122,7 @@ mod tests {
         check::<Unit>();
         check::<Basis>();
         check::<ChangeKind>();
+        check::<MissingFact>();
     }
 
     #[test]

@@ -6,7 +6,9 @@
 use crate::currency::Currency;
 use crate::curve::{Curve, basis_points, floor_div};
 use crate::money::Money;
-use crate::score::{Basis, Change, ChangeKind, Component, InputValue, Missing, Pillar, Unit, coverage, mean};
+use crate::score::{
+    Basis, Change, ChangeKind, Component, InputValue, Missing, MissingFact, Pillar, Unit, coverage, mean,
+};
 
 /// Beyond this much income in a month, in minor units, the variance does not fit 128 bits.
 const MONTH_INCOME_MAX: i128 = 100_000_000_000_000;
@@ -121,14 +123,12 @@ crate::words! {
 }
 
 impl Absence {
-    /// What the user can add, by which call. Nothing helps against the last two.
-    const fn remedy(self) -> Option<(&'static str, &'static str)> {
+    /// What the user can add. Nothing helps against the last two.
+    const fn remedy(self) -> Option<MissingFact> {
         match self {
-            Absence::EmptyWindow | Absence::ShortWindow => {
-                Some(("earlier_transactions", "POST /api/v1/transactions"))
-            }
-            Absence::NoIncome => Some(("income", "POST /api/v1/transactions")),
-            Absence::NoEssentials => Some(("essential_spending", "POST /api/v1/transactions")),
+            Absence::EmptyWindow | Absence::ShortWindow => Some(MissingFact::EarlierTransactions),
+            Absence::NoIncome => Some(MissingFact::Income),
+            Absence::NoEssentials => Some(MissingFact::EssentialSpending),
             Absence::OutOfRange | Absence::NotAvailable => None,
         }
     }
@@ -396,10 +396,10 @@ pub(super) fn missing(facts: &Facts, pillars: &[Pillar]) -> Vec<Missing> {
     let mut found: Vec<Missing> = Vec::new();
     for definition in PILLARS.iter().flat_map(|pillar| pillar.components) {
         let Err(absence) = (definition.read)(facts).value else { continue };
-        let Some((what, call)) = absence.remedy() else { continue };
+        let Some(what) = absence.remedy() else { continue };
         match found.iter_mut().find(|missing| missing.what == what) {
             Some(missing) => missing.components.push(definition.name),
-            None => found.push(Missing { what, components: vec![definition.name], coverage_bps: 0, call }),
+            None => found.push(Missing { what, components: vec![definition.name], coverage_bps: 0 }),
         }
     }
     let now = coverage(pillars, |component| component.points.is_some());

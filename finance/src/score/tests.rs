@@ -298,10 +298,9 @@ fn an_empty_window_leaves_every_component_missing() {
     }
     assert!(score.actions.is_empty());
     let missing = Missing {
-        what: "earlier_transactions",
+        what: MissingFact::EarlierTransactions,
         components: vec!["margin", "essentials_load", "income_stability"],
         coverage_bps: 3750,
-        call: "POST /api/v1/transactions",
     };
     assert_eq!(score.missing, [missing]);
 }
@@ -309,11 +308,10 @@ fn an_empty_window_leaves_every_component_missing() {
 #[test]
 fn what_is_missing_is_listed_by_the_coverage_it_brings() {
     let none = score(&input(Vec::new()));
-    let lines: Vec<_> =
-        none.missing.iter().map(|m| (m.what, m.components.clone(), m.coverage_bps, m.call)).collect();
+    let lines: Vec<_> = none.missing.iter().map(|m| (m.what, m.components.clone(), m.coverage_bps)).collect();
     // Without income the essentials lack income first.
     let all = vec!["margin", "essentials_load", "income_stability"];
-    assert_eq!(lines, [("income", all, 3750, "POST /api/v1/transactions")]);
+    assert_eq!(lines, [(MissingFact::Income, all, 3750)]);
 
     let incomes = ["2026-05", "2026-06"].map(|month| row(month, Some(SALARY), 100, 0)).to_vec();
     let short = score(&ScoreInput { first_transaction: Some(date(2026, 5, 1)), ..input(incomes) });
@@ -322,8 +320,8 @@ fn what_is_missing_is_listed_by_the_coverage_it_brings() {
     assert_eq!(
         lines,
         [
-            ("essential_spending", vec!["essentials_load"], 1250),
-            ("earlier_transactions", vec!["income_stability"], 1250),
+            (MissingFact::EssentialSpending, vec!["essentials_load"], 1250),
+            (MissingFact::EarlierTransactions, vec!["income_stability"], 1250),
         ]
     );
 }

@@ -1,6 +1,6 @@
 //! A score as clients see it.
 
-use finance::score::{Action, ActionChange, Component, InputValue, Pillar, Score, method};
+use finance::score::{Action, ActionChange, Component, InputValue, MissingFact, Pillar, Score, method};
 use serde::Serialize;
 use shared::edge::amount::AmountView;
 use utoipa::ToSchema;
@@ -176,10 +176,10 @@ impl ScoreView {
                 .missing
                 .iter()
                 .map(|missing| MissingView {
-                    what: missing.what,
+                    what: missing.what.as_str(),
                     components: missing.components.clone(),
                     coverage: missing.coverage_bps,
-                    call: missing.call,
+                    call: call(missing.what),
                 })
                 .collect(),
             excluded: score
@@ -193,6 +193,15 @@ impl ScoreView {
             reason: score.reason.map(|reason| reason.as_str()),
             knowledge,
             disclaimer: method().disclaimer,
+        }
+    }
+}
+
+/// The call that adds what is missing.
+fn call(what: MissingFact) -> &'static str {
+    match what {
+        MissingFact::EarlierTransactions | MissingFact::Income | MissingFact::EssentialSpending => {
+            "POST /api/v1/transactions"
         }
     }
 }
