@@ -2,6 +2,7 @@
 //!
 //! Owns the kinds. Never decides who may see an account.
 
+use crate::calendar::Date;
 use crate::currency::Currency;
 use crate::id::AccountId;
 use crate::rejection::Rejection;
@@ -58,6 +59,17 @@ pub fn balance_minor(opening_minor: Option<i64>, movement_minor: i64) -> Option<
     opening_minor.and_then(|opening| opening.checked_add(movement_minor))
 }
 
+/// The balance at the close of `as_of`, in minor units; `movement_minor` is what moved from the opening date to then. `None`
+/// before the opening date too.
+pub fn balance_at_close(
+    opening_minor: Option<i64>,
+    opening_date: Date,
+    movement_minor: i64,
+    as_of: Date,
+) -> Option<i64> {
+    balance_minor(opening_minor.filter(|_| opening_date <= as_of), movement_minor)
+}
+
 /// Whether the transactions of `current` may move to `target`, which is `None` where the user has no such account.
 ///
 /// # Errors
@@ -82,6 +94,8 @@ pub fn transfers_between() -> Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::civil::date;
+    use proptest::prelude::*;
     use uuid::Uuid;
 
     #[test]
@@ -105,10 +119,29 @@ mod tests {
     }
 
     #[test]
-    fn cards_are_debts_and_debts_are_not_liquid() {
-        for kind in AccountKind::ALL {
-            assert!(!kind.is_card() || kind.is_debt(), "{kind:?}");
-            assert!(!(kind.is_liquid() && kind.is_debt()), "{kind:?}");
+    fn before_the_opening_date_there_is_no_balance() {
+        let opened = date(2026, 1, 15);
+        assert_eq!(balance_at_close(Some(100), opened, 5, date(2026, 1, 14)), None);
+        assert_eq!(balance_at_close(Some(100), opened, 5, opened), Some(105));
+        assert_eq!(balance_at_close(None, opened, 5, opened), None);
+    }
+
+    #[test]
+    fn liquid_debt_and_card_follow_the_kind() {
+        let kinds = |of: fn(AccountKind) -> bool| {
+            let found = AccountKind::ALL.iter().filter(|kind| of(**kind));
+            found.map(|kind| kind.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(AccountKind::is_liquid), ["checking", "savings", "cash"]);
+        assert_eq!(kinds(AccountKind::is_debt), ["credit_card", "loan"]);
+        assert_eq!(kinds(AccountKind::is_card), ["credit_card"]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_balance_is_the_exact_sum_or_none(opening in any::<i64>(), movement in any::<i64>()) {
+            let sum = i128::from(opening) + i128::from(movement);
+            prop_assert_eq!(balance_minor(Some(opening), movement), i64::try_from(sum).ok());
         }
     }
 }

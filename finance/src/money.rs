@@ -458,6 +458,26 @@ mod tests {
         }
 
         #[test]
+        fn a_decimal_of_a_currency_compares_as_its_amount_does(minor in 0..i64::MAX / 10_000, currency in any_currency()) {
+            let money = Money::new(minor, currency);
+            let e4 = parse_comparable_e4(&money.to_decimal()).map(i128::from);
+            prop_assert_eq!(e4, Some(comparable_e4(minor, currency)));
+        }
+
+        #[test]
+        fn a_decimal_is_what_its_grammar_says(text in "-?[0-9]{0,3}(\\.[0-9]{0,3})?|[-+.0-9e ]{0,8}") {
+            let unsigned = text.strip_prefix('-').unwrap_or(&text);
+            let mut parts = unsigned.split('.');
+            let (whole, fraction, more) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+            let digits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+            let canonical = whole == "0" || !whole.starts_with('0');
+            let nothing = !unsigned.contains(|c: char| ('1'..='9').contains(&c));
+            let expected = digits(whole) && fraction.is_none_or(digits) && more.is_none() && canonical
+                && !(nothing && text.starts_with('-'));
+            prop_assert_eq!(DecimalText::parse(&text).is_some(), expected, "{}", text);
+        }
+
+        #[test]
         fn adding_then_taking_away_changes_nothing(a in any::<i64>(), b in any::<i64>()) {
             let (a, b) = (Money::new(a, Currency::USD), Money::new(b, Currency::USD));
             prop_assert_eq!(a.add(b), b.add(a));

@@ -499,6 +499,38 @@ mod tests {
         assert!(posted.parts().is_empty());
     }
 
+    #[test]
+    fn a_move_replaces_the_account_at_both_ends() {
+        let (one, two, three) = (account(1, "USD").id, account(2, "USD").id, account(3, "USD").id);
+        let posted = Transaction::post(transfer(), &facts).unwrap();
+        let moved = |from, to| {
+            let mut moved = posted.clone();
+            moved.change_account(from, to);
+            moved
+        };
+        let ends = |from, to| moved(from, to).accounts().collect::<Vec<_>>();
+        assert_eq!(ends(one, three), [three, two]);
+        assert_eq!(ends(two, three), [one, three]);
+        assert_eq!(ends(three, one), [one, two]);
+        assert!(!moved(one, three).is_transfer_to_itself());
+        assert!(moved(one, two).is_transfer_to_itself());
+        assert!(!Transaction::post(expense(), &facts).unwrap().is_transfer_to_itself());
+    }
+
+    #[test]
+    fn a_move_replaces_the_category_in_every_split() {
+        let splits = vec![split(FOOD, 400), split(SHOPPING, 600)];
+        let mut posted = Transaction::post(TransactionDraft { splits, ..expense() }, &facts).unwrap();
+        posted.change_category(category(FOOD), category(SHOPPING));
+        assert_eq!(posted.parts(), [(Some(category(SHOPPING)), 400), (Some(category(SHOPPING)), 600)]);
+        let single = TransactionDraft { category_id: Some(category(FOOD)), ..expense() };
+        let mut posted = Transaction::post(single, &facts).unwrap();
+        posted.change_category(category(SALARY), category(SHOPPING));
+        assert_eq!(posted.category_id, Some(category(FOOD)));
+        posted.change_category(category(FOOD), category(SHOPPING));
+        assert_eq!(posted.category_id, Some(category(SHOPPING)));
+    }
+
     proptest! {
         #[test]
         fn parts_always_sum_to_the_amount(amounts in proptest::collection::vec(1_i64..1_000_000, 0..20)) {

@@ -1,6 +1,6 @@
 //! Accounts with their balances at the close of a day, all of one moment. Must never write.
 
-use finance::account::balance_minor;
+use finance::account::balance_at_close;
 use finance::calendar::Date;
 use finance::id::AccountId;
 use mongodb::bson::doc;
@@ -38,8 +38,7 @@ impl UserStore {
                 let moved = totals::movements_until(tx, &openings, as_of).await?;
                 let at_close = accounts.into_iter().map(|account| {
                     let moved = moved.get(&account.id).copied().unwrap_or(0);
-                    let opening = account.opening_minor.filter(|_| account.opening_date <= as_of);
-                    let balance = balance_minor(opening, moved);
+                    let balance = balance_at_close(account.opening_minor, account.opening_date, moved, as_of);
                     (account, balance)
                 });
                 Ok(at_close.collect())
