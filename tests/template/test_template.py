@@ -506,7 +506,7 @@ class Releases(unittest.TestCase):
 
 # ---- the smoke test ------------------------------------------------------------------------------------------------------
 # What the code puts on every answer, as it says it, and the id.
-EDGE = (expand.ROOT / "shared/src/edge/layers.rs").read_text().partition("const SECURITY_HEADERS")[2].partition("\n];")[0]
+EDGE = (expand.ROOT / "shared/src/edge/headers.rs").read_text().partition("const SECURITY_HEADERS")[2].partition("\n];")[0]
 GOOD = {name.title(): "…" for name in [*re.findall(r'\(\s*"([a-z-]+)",', EDGE), "x-request-id"]}
 STATUS = {"health": 200, "auth": 401, "accounts": 401, "categories": 401, "transactions": 401, "financial-health": 200}
 
