@@ -30,23 +30,25 @@ async fn scene<'a>(app: &'a TestApp, route: &RouteInfo) -> Scene<'a> {
     Scene { app, ready: requests::ready(app, route, "killed-in-its-midst").await }
 }
 
+/// Starts the process that writes what `input` says, its MongoDB behind the proxy.
+async fn writer(app: &TestApp, input: &str, proxy: &Proxy) -> Child {
+    let uri = format!("mongodb://127.0.0.1:{}/?directConnection=true&serverMonitoringMode=poll", proxy.port);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_crash_writer"))
+        .envs(app.variables())
+        .env("MONGODB_URI", uri)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
+    child
+}
+
 impl Scene<'_> {
-    /// Starts the process that writes, its MongoDB behind the proxy.
     async fn writer(&self, proxy: &Proxy) -> Child {
-        let uri =
-            format!("mongodb://127.0.0.1:{}/?directConnection=true&serverMonitoringMode=poll", proxy.port);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_crash_writer"))
-            .envs(self.app.variables())
-            .env("MONGODB_URI", uri)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(self.ready.event.as_bytes()).await.unwrap();
-        child
+        writer(self.app, &self.ready.event, proxy).await
     }
 
     async fn state(&self) -> Value {
@@ -169,22 +171,6 @@ async fn a_write_of_a_user_that_is_killed_anywhere_is_whole_or_absent() {
     every_write_of("auth").await;
 }
 
-/// Starts the process that posts a batch, its MongoDB behind the proxy.
-async fn batch_writer(app: &TestApp, input: &str, proxy: &Proxy) -> Child {
-    let uri = format!("mongodb://127.0.0.1:{}/?directConnection=true&serverMonitoringMode=poll", proxy.port);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_crash_writer"))
-        .envs(app.variables())
-        .env("MONGODB_URI", uri)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
-    child
-}
-
 const BATCH: u64 = 500;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -205,15 +191,15 @@ async fn a_batch_of_500_that_is_killed_at_any_command_is_whole_or_absent_and_its
     };
     let (input, user) = scene().await;
     let proxy = Proxy::start(app.mongodb_address(), Stop::Never).await.unwrap();
-    let output = batch_writer(&app, &input, &proxy).await.wait_with_output().await.unwrap();
+    let output = writer(&app, &input, &proxy).await.wait_with_output().await.unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "200");
     assert_eq!(count(&user).await, BATCH);
     let commands = proxy.commands();
     assert!(commands <= 9, "a batch of {BATCH} sends {commands} commands");
-    for stop in (0..commands).flat_map(|index| [Stop::Before(index), Stop::After(index)]) {
+    let killed = async |stop: Stop| {
         let (input, user) = scene().await;
         let proxy = Proxy::start(app.mongodb_address(), stop).await.unwrap();
-        let mut child = batch_writer(&app, &input, &proxy).await;
+        let mut child = writer(&app, &input, &proxy).await;
         let stopped = tokio::time::timeout(Duration::from_secs(20), proxy.stopped()).await;
         assert!(stopped.is_ok(), "{stop:?}: the command does not come");
         child.kill().await.unwrap();
@@ -224,16 +210,19 @@ async fn a_batch_of_500_that_is_killed_at_any_command_is_whole_or_absent_and_its
         let retried = async {
             loop {
                 let proxy = Proxy::start(app.mongodb_address(), Stop::Never).await.unwrap();
-                let output = batch_writer(&app, &input, &proxy).await.wait_with_output().await.unwrap();
+                let output = writer(&app, &input, &proxy).await.wait_with_output().await.unwrap();
                 if String::from_utf8(output.stdout).unwrap().trim() == "200" {
                     break;
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), retried).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(60), retried).await.unwrap();
         assert_eq!(count(&user).await, BATCH, "{stop:?}, then retried");
         app.assert_ledger_sound(&user).await;
-    }
+    };
+    let stops = (0..commands).flat_map(|index| [Stop::Before(index), Stop::After(index)]);
+    // A retry waits with processes of its own: few at once.
+    stream::iter(stops.map(killed)).buffer_unordered(4).collect::<Vec<()>>().await;
 }
 
 #[tokio::test]
