@@ -122,9 +122,10 @@ pub async fn post(store: &UserStore, steps: Vec<Step>, key: Option<&str>) -> Res
     store.post(claim, need, decide, count).await
 }
 
-/// The `index`-th id of an account's batch: no other account has it.
+/// The `index`-th id, below 4095, of an account's batch: no other account has it. The index is in the upper half: accounts
+/// that are made in one millisecond have ids that differ by little.
 pub fn id_of(account: AccountId, index: u128) -> TransactionId {
-    TransactionId::new(Uuid::from_u128(account.uuid().as_u128() ^ (index + 1)))
+    TransactionId::new(Uuid::from_u128(account.uuid().as_u128() ^ ((index + 1) << 64)))
 }
 
 /// `count` expenses of an account, one a day.
@@ -138,4 +139,19 @@ pub fn expenses(account: AccountId, count: u128) -> Vec<Step> {
         to: None,
     };
     (0..count).map(|index| Step::Insert(id_of(account, index), shape(index))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn batches_of_accounts_with_neighbouring_ids_share_no_id() {
+        let account = |n: u128| AccountId::new(Uuid::from_u128((0x0190_0000_0000_7000 << 64) | n));
+        let ids: BTreeSet<_> =
+            (0..40).flat_map(|n| (0..500).map(move |index| id_of(account(n), index))).collect();
+        assert_eq!(ids.len(), 40 * 500);
+    }
 }
