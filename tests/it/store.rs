@@ -5,6 +5,8 @@ use mongodb::Database;
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::json;
 use shared::clock::Clock;
+use shared::store::UserStore;
+use shared::store::accounts::Account;
 use tests::proxy::{Proxy, Stop};
 use tests::{TestApp, User};
 
@@ -400,4 +402,32 @@ async fn every_registered_collection_is_made_by_the_migration_and_emptied_by_an_
             .unwrap();
         assert_eq!(left, 0, "{name}");
     }
+}
+
+#[tokio::test]
+async fn an_entitys_changes_come_in_their_order_with_tombstones_and_only_to_their_user() {
+    let app = TestApp::start().await;
+    let (user, other) = (app.register().await, app.register().await);
+    let store = |user: &User| UserStore::new(app.store(std::time::Duration::from_secs(10)), user.id);
+    let before = store(&user).changed_since::<Account>(0, 100).await.unwrap();
+    assert_eq!(before.len(), 1, "the account that every user begins with");
+    let since = before[0].knowledge;
+    let made = async |name: &str| {
+        app.create(&user, "/accounts", json!({"name": name, "type": "cash"})).await["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let (first, second) = (made("first").await, made("second").await);
+    app.patch(&user, &format!("/accounts/{first}"), &json!({"name": "renamed"})).await.expect(200);
+    app.delete(&user, &format!("/accounts/{second}")).await.expect(204);
+    let changed = store(&user).changed_since::<Account>(since, 100).await.unwrap();
+    let seen: Vec<_> = changed
+        .iter()
+        .map(|change| (change.id.to_string(), change.value.as_ref().map(|account| account.name.as_str())))
+        .collect();
+    assert_eq!(seen, [(first, Some("renamed")), (second, None)]);
+    assert!(changed[0].knowledge < changed[1].knowledge);
+    assert_eq!(store(&user).changed_since::<Account>(since, 1).await.unwrap().len(), 1);
+    assert_eq!(store(&other).changed_since::<Account>(since, 100).await.unwrap(), []);
 }

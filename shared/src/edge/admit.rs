@@ -158,3 +158,29 @@ fn authorize(caller: Result<Caller, Problem>, access: Access) -> Result<Caller, 
 fn raw_query(request: &Request) -> &str {
     request.uri().query().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::super::caller::{Principal, TokenScope, Via};
+    use super::*;
+
+    #[test]
+    fn a_read_only_token_reads_and_a_write_with_it_is_insufficient_scope() {
+        let by = |via| Caller::User(Principal { user: UserId::new(Uuid::nil()), via });
+        let session = by(Via::Session(Uuid::nil()));
+        let reader = by(Via::Token(Uuid::nil(), TokenScope::Read));
+        let writer = by(Via::Token(Uuid::nil(), TokenScope::ReadWrite));
+        let code = |caller, access| authorize(Ok(caller), access).map_err(|problem| problem.kind);
+        for caller in [session, writer] {
+            assert_eq!(code(caller, Access::Write), Ok(caller));
+        }
+        assert_eq!(code(reader, Access::Read), Ok(reader));
+        assert_eq!(code(reader, Access::Write), Err(ProblemType::InsufficientScope));
+        for access in [Access::Read, Access::Write] {
+            assert_eq!(code(Caller::Anonymous, access), Err(ProblemType::Unauthenticated));
+        }
+        assert_eq!(code(Caller::Anonymous, Access::Public), Ok(Caller::Anonymous));
+    }
+}
