@@ -84,11 +84,13 @@ async fn audit(tx: &mut Tx) -> Result<Audit, TxError> {
     while let Some(next) = found.next(&mut tx.session).await {
         let record = StoredTransaction::try_from(next?)?;
         result.transactions = result.transactions.saturating_add(1);
+        knowledge.meet("transaction", &record.id, record.knowledge, &mut result);
         if let Some(live) = record.live() {
             expected.add(&Effects::of(live)?)?;
         }
     }
-    for collection in registry::owned() {
+    // The transactions' own were met above.
+    for collection in registry::owned().filter(|collection| collection.name != TRANSACTIONS) {
         if let Owner::Versioned(kind) = collection.owner {
             known(tx, kind, collection.name, &mut knowledge, &mut result).await?;
         }

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::idempotency::{Claim, Replay};
+use super::mongo::index;
 use super::tx::{Tx, TxError, WriteError, work};
 use super::{Store, StoreError, counter, id_of, millis, uuid_of};
 
@@ -142,9 +143,8 @@ fn uuid_in(value: &bson::Bson) -> Option<Uuid> {
     }
 }
 
-/// The indexes of an entity's collection: its list, and the user's changes in their order.
-pub(super) fn indexes<E: Entity>() -> Vec<(&'static str, IndexModel)> {
-    let index = |keys| (E::COLLECTION, IndexModel::builder().keys(keys).build());
+/// The indexes of any entity's collection: its list, and the user's changes in their order.
+pub(super) fn indexes() -> Vec<IndexModel> {
     vec![index(doc! {"userId": 1, "deleted": 1, "_id": 1}), index(doc! {"userId": 1, "knowledge": 1})]
 }
 

@@ -3,7 +3,6 @@
 //! Kept 7 days. Must never be shared between users: the user is part of the record's id.
 
 use std::io::{Read, Write};
-use std::time::Duration;
 
 use finance::id::UserId;
 use flate2::Compression;
@@ -13,8 +12,8 @@ use mongodb::IndexModel;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Document, doc};
 use mongodb::error::{ErrorKind, WriteFailure};
-use mongodb::options::IndexOptions;
 
+use super::mongo::{expiring_index, index};
 use super::tx::{Tx, TxError, WriteError};
 use super::{StoreError, millis, uuid_of};
 use crate::crypto;
@@ -135,12 +134,8 @@ fn read_answer(record: &Document) -> Option<Replay> {
     })
 }
 
-pub(super) fn indexes() -> Vec<(&'static str, IndexModel)> {
-    let ttl = IndexOptions::builder().expire_after(Duration::ZERO).build();
-    vec![
-        (COLLECTION, IndexModel::builder().keys(doc! {"expiresAt": 1}).options(ttl).build()),
-        (COLLECTION, IndexModel::builder().keys(doc! {"userId": 1}).build()),
-    ]
+pub(super) fn indexes() -> Vec<IndexModel> {
+    vec![expiring_index(), index(doc! {"userId": 1})]
 }
 
 fn corrupt() -> StoreError {

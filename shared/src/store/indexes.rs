@@ -42,7 +42,7 @@ pub async fn migrate_within(mongo: &Mongo, time: Duration) -> Result<(), StoreEr
                 if !existing.iter().any(|known| known == name) {
                     db.create_collection(name).await?;
                 }
-                let models: Vec<_> = (collection.indexes)().into_iter().map(|(_, index)| index).collect();
+                let models = (collection.indexes)();
                 if !models.is_empty() {
                     db.collection::<mongodb::bson::Document>(name).create_indexes(models).await?;
                 }

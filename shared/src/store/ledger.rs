@@ -17,7 +17,7 @@ use super::accounts::{self, Account};
 use super::categories::Category;
 use super::entity::{self, Entity, UserStore};
 use super::idempotency::{self, Claim, Replay};
-use super::reference::documents;
+use super::reference::{documents, entities};
 use super::transactions::{self, StoredTransaction, TRANSACTIONS};
 use super::tx::{Tx, TxError, WriteError, work};
 use super::{StoreError, batches, counter, totals, users, uuid_of};
@@ -116,18 +116,17 @@ async fn load(tx: &mut Tx, need: &Need, claim: Option<&Claim>) -> Result<Found, 
     if let (Some(claim), Some(record)) = (claim, documents(&document, "replay").next()) {
         return Ok(Found::Replay(idempotency::replay(record, claim)?));
     }
-    let accounts = documents(&document, "accounts").chain(documents(&document, "firstAccount"));
-    let accounts: Vec<Account> = accounts.cloned().map(entity::from_document).collect::<Result<_, _>>()?;
-    let first: Option<Account> =
-        documents(&document, "firstAccount").next().cloned().map(entity::from_document).transpose()?;
-    let categories: Vec<Category> =
-        documents(&document, "categories").cloned().map(entity::from_document).collect::<Result<_, _>>()?;
+    let mut accounts: Vec<Account> = entities(&document, "accounts")?;
+    let first: Vec<Account> = entities(&document, "firstAccount")?;
+    let first_account = first.first().map(|account| account.id);
+    accounts.extend(first);
+    let categories: Vec<Category> = entities(&document, "categories")?;
     let corrupt = |field: &str| StoreError::Corrupt(format!("users.{field}"));
     let currency = document.get_str("currency").ok().and_then(Currency::parse);
     Ok(Found::Loaded(Loaded {
         transactions: loaded,
         accounts: accounts.into_iter().map(|account| (account.id, account)).collect(),
-        first_account: first.map(|account| account.id),
+        first_account,
         categories: categories.into_iter().map(|category| (category.id, category)).collect(),
         currency: currency.ok_or_else(|| corrupt("currency"))?,
         time_zone: document.get_str("timeZone").map_err(|_| corrupt("timeZone"))?.to_owned(),

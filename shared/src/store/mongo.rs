@@ -14,9 +14,9 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::event::EventHandler;
 use mongodb::event::command::{CommandEvent, CommandStartedEvent};
 use mongodb::options::{
-    Acknowledgment, ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
+    Acknowledgment, ClientOptions, IndexOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
 };
-use mongodb::{Client, Collection, Database};
+use mongodb::{Client, Collection, Database, IndexModel};
 use opentelemetry::context::FutureExt;
 use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
@@ -386,6 +386,17 @@ impl Store {
         })
         .await
     }
+}
+
+/// A plain index.
+pub(super) fn index(keys: Document) -> IndexModel {
+    IndexModel::builder().keys(keys).build()
+}
+
+/// An index that removes documents once their `expiresAt` is over.
+pub(super) fn expiring_index() -> IndexModel {
+    let options = IndexOptions::builder().expire_after(Duration::ZERO).build();
+    IndexModel::builder().keys(bson::doc! {"expiresAt": 1}).options(options).build()
 }
 
 /// An id as it is stored.

@@ -111,11 +111,14 @@ async fn delete_category(
     let target = all.iter().find(|category| category.id == to);
     let target =
         category::check_move(current.node(), target.map(Category::node)).map_err(|refused| vec![refused])?;
+    let count = i64::try_from(children.len()).unwrap_or(i64::MAX);
+    let mut knowledge = if count == 0 { 0 } else { counter::next(tx, count).await?.saturating_sub(count) };
     for child in children {
+        knowledge = knowledge.saturating_add(1);
         let mut moved = child.clone();
         moved.parent_id = category::parent_after_move(id, target, child.id);
         moved.stamp.version = moved.stamp.version.saturating_add(1);
-        moved.stamp.knowledge = counter::next(tx, 1).await?;
+        moved.stamp.knowledge = knowledge;
         moved.stamp.updated_at_ms = tx.now_ms;
         entity::put(tx, &moved).await?;
     }

@@ -46,7 +46,7 @@ pub(super) async fn load(tx: &mut Tx, accounts: bool) -> Result<Option<Reference
     let Some(document) = found.next(&mut tx.session).await.transpose()? else { return Ok(None) };
     let corrupt = |field: &str| StoreError::Corrupt(format!("users.{field}"));
     let ledger = documents(&document, counter::LEDGERS).next().ok_or_else(|| corrupt("ledger"))?;
-    let categories: Vec<Category> = entities(&document)?;
+    let categories: Vec<Category> = entities(&document, Category::COLLECTION)?;
     Ok(Some(Reference {
         currency: document
             .get_str("currency")
@@ -56,13 +56,13 @@ pub(super) async fn load(tx: &mut Tx, accounts: bool) -> Result<Option<Reference
         time_zone: document.get_str("timeZone").map_err(|_| corrupt("timeZone"))?.to_owned(),
         knowledge: counter::knowledge_in(ledger)?,
         categories: categories.into_iter().map(|category| (category.id, category)).collect(),
-        accounts: entities(&document)?,
+        accounts: entities(&document, Account::COLLECTION)?,
     }))
 }
 
-/// The entities of a joined collection.
-fn entities<E: Entity>(document: &Document) -> Result<Vec<E>, StoreError> {
-    documents(document, E::COLLECTION).cloned().map(entity::from_document).collect()
+/// The entities of an array.
+pub(super) fn entities<E: Entity>(document: &Document, name: &str) -> Result<Vec<E>, StoreError> {
+    documents(document, name).cloned().map(entity::from_document).collect()
 }
 
 /// The documents of an array.

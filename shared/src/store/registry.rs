@@ -16,7 +16,7 @@ pub(super) const ERASURES: &str = "erasures";
 /// A collection.
 pub(super) struct Registered {
     pub(super) name: &'static str,
-    pub(super) indexes: fn() -> Vec<(&'static str, IndexModel)>,
+    pub(super) indexes: fn() -> Vec<IndexModel>,
     pub(super) owner: Owner,
 }
 
@@ -32,10 +32,10 @@ pub(super) enum Owner {
 }
 
 const fn entities<E: Entity>() -> Registered {
-    Registered { name: E::COLLECTION, indexes: entity::indexes::<E>, owner: Owner::Versioned(E::KIND) }
+    Registered { name: E::COLLECTION, indexes: entity::indexes, owner: Owner::Versioned(E::KIND) }
 }
 
-fn no_index() -> Vec<(&'static str, IndexModel)> {
+fn no_index() -> Vec<IndexModel> {
     Vec::new()
 }
 

@@ -3,13 +3,12 @@
 
 use finance::id::UserId;
 use mongodb::bson::{self, Document, doc};
-use mongodb::options::IndexOptions;
 use mongodb::{IndexModel, bson::Binary, bson::spec::BinarySubtype};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::time::Duration;
 use uuid::Uuid;
 
+use super::mongo::{expiring_index, index};
 use super::tx::{Tx, TxError, WriteError, work};
 use super::{Store, StoreError, counter, id_of, millis, uuid_of};
 
@@ -68,25 +67,12 @@ fn hash_of(hash: &TokenHash) -> Binary {
     Binary { subtype: BinarySubtype::Generic, bytes: hash.to_vec() }
 }
 
-fn index(keys: Document) -> IndexModel {
-    IndexModel::builder().keys(keys).build()
+pub(super) fn indexes() -> Vec<IndexModel> {
+    vec![index(doc! {"userId": 1, "_id": -1}), expiring_index()]
 }
 
-fn expiring() -> IndexModel {
-    let options = IndexOptions::builder().expire_after(Duration::ZERO).build();
-    IndexModel::builder().keys(doc! {"expiresAt": 1}).options(options).build()
-}
-
-pub(super) fn indexes() -> Vec<(&'static str, IndexModel)> {
-    vec![(SESSIONS, index(doc! {"userId": 1, "_id": -1})), (SESSIONS, expiring())]
-}
-
-pub(super) fn token_indexes() -> Vec<(&'static str, IndexModel)> {
-    vec![
-        (REFRESH_TOKENS, index(doc! {"userId": 1})),
-        (REFRESH_TOKENS, index(doc! {"sessionId": 1})),
-        (REFRESH_TOKENS, expiring()),
-    ]
+pub(super) fn token_indexes() -> Vec<IndexModel> {
+    vec![index(doc! {"userId": 1}), index(doc! {"sessionId": 1}), expiring_index()]
 }
 
 /// Writes a new session and its first refresh token within a transaction.

@@ -12,6 +12,7 @@ use mongodb::bson::{self, Bson, Document, doc};
 use mongodb::options::IndexOptions;
 use serde::Deserialize;
 
+use super::mongo::index;
 use super::tx::{Tx, TxError};
 use super::{StoreError, batches, id_of, uuid_of};
 
@@ -21,19 +22,16 @@ const ONE_BATCH: u32 = 100_000;
 pub(super) const MONTHLY: &str = "monthly_totals";
 pub(super) const DAILY: &str = "daily_totals";
 
-pub(super) fn monthly_indexes() -> Vec<(&'static str, IndexModel)> {
-    vec![(MONTHLY, IndexModel::builder().keys(doc! {"userId": 1, "month": 1}).build())]
+pub(super) fn monthly_indexes() -> Vec<IndexModel> {
+    vec![index(doc! {"userId": 1, "month": 1})]
 }
 
-pub(super) fn daily_indexes() -> Vec<(&'static str, IndexModel)> {
+pub(super) fn daily_indexes() -> Vec<IndexModel> {
     // Only days with income or spending: the first of them is the first transaction of a currency.
     let flows = IndexOptions::builder().partial_filter_expression(doc! {"flows": {"$gt": 0_i64}}).build();
     vec![
-        (DAILY, IndexModel::builder().keys(doc! {"userId": 1, "accountId": 1, "date": 1}).build()),
-        (
-            DAILY,
-            IndexModel::builder().keys(doc! {"userId": 1, "currency": 1, "date": 1}).options(flows).build(),
-        ),
+        index(doc! {"userId": 1, "accountId": 1, "date": 1}),
+        IndexModel::builder().keys(doc! {"userId": 1, "currency": 1, "date": 1}).options(flows).build(),
     ]
 }
 

@@ -9,11 +9,12 @@ use finance::money::comparable_e4;
 use finance::transaction::{Split, Transaction, TransactionStatus, TransactionType, TransferLeg};
 use futures_util::TryStreamExt;
 use mongodb::IndexModel;
-use mongodb::bson::{self, Bson, Document, doc};
+use mongodb::bson::{self, Bson, Document, RawDocumentBuf, doc};
 use mongodb::options::{CollectionOptions, IndexOptions, ReadConcern};
 use serde::{Deserialize, Serialize};
 
 use super::entity::UserStore;
+use super::mongo::index;
 use super::search_terms::{self, PREFIX_LENGTH_MAX};
 use super::tx::{Tx, TxError};
 use super::{Store, StoreError, id_of, millis, uuid_of};
@@ -249,27 +250,26 @@ impl TryFrom<TransactionDoc> for StoredTransaction {
 }
 
 /// One index for each filter alone, each in the list's order and without tombstones.
-pub(super) fn indexes() -> Vec<(&'static str, IndexModel)> {
+pub(super) fn indexes() -> Vec<IndexModel> {
     let live = || IndexOptions::builder().partial_filter_expression(doc! {"deleted": false}).build();
     let mut indexes: Vec<_> = ["accountIds", "categoryIds", "type", "status", "tags", "terms"]
         .into_iter()
         .map(|field| {
             let keys = doc! {"userId": 1, field: 1, "date": -1, "_id": -1};
-            (TRANSACTIONS, IndexModel::builder().keys(keys).options(live()).build())
+            IndexModel::builder().keys(keys).options(live()).build()
         })
         .collect();
     // Tombstones follow a move of their account or category.
     for field in ["accountIds", "categoryIds"] {
         let dead = IndexOptions::builder().partial_filter_expression(doc! {"deleted": true}).build();
         let keys = doc! {"userId": 1, field: 1};
-        indexes.push((TRANSACTIONS, IndexModel::builder().keys(keys).options(dead).build()));
+        indexes.push(IndexModel::builder().keys(keys).options(dead).build());
     }
     // The user's changes in their order; the one index that has tombstones and live ones alike.
-    let changes = doc! {"userId": 1, "knowledge": 1};
-    indexes.push((TRANSACTIONS, IndexModel::builder().keys(changes).build()));
+    indexes.push(index(doc! {"userId": 1, "knowledge": 1}));
     // The amount is in the key, so that a range of amounts is decided before a document is read.
     let by_date = doc! {"userId": 1, "date": -1, "_id": -1, "amountE4": 1};
-    indexes.push((TRANSACTIONS, IndexModel::builder().keys(by_date).options(live()).build()));
+    indexes.push(IndexModel::builder().keys(by_date).options(live()).build());
     indexes
 }
 
@@ -474,23 +474,25 @@ async fn list(
         begin_after(&mut indexed, &after);
     }
     let snapshot = CollectionOptions::builder().read_concern(ReadConcern::snapshot()).build();
-    let collection = store.db().await?.collection_with_options::<Document>(TRANSACTIONS, snapshot);
+    let collection = store.db().await?.collection_with_options::<RawDocumentBuf>(TRANSACTIONS, snapshot);
     let found = collection
         .aggregate(pipeline(&indexed, rest, limit))
         // One more than can come, so that the cursor ends with its first batch.
         .batch_size(u32::try_from(limit).unwrap_or(0).saturating_add(2))
         .max_time(store.left())
+        .with_type::<RawDocumentBuf>()
         .await?;
-    let found: Vec<Document> = found.try_collect().await?;
+    let found: Vec<RawDocumentBuf> = found.try_collect().await?;
     let wanted = usize::try_from(limit).unwrap_or(0);
     let mut transactions = Vec::with_capacity(found.len().min(wanted));
     let mut examined = None;
     let more = found.len() > wanted;
     for document in found {
-        if document.contains_key(LAST_EXAMINED) {
-            examined = Some(position_of(&document)?);
+        if document.get_bool(LAST_EXAMINED).is_ok() {
+            let place: Place = bson::deserialize_from_slice(document.as_bytes())?;
+            examined = Some(place.try_into()?);
         } else if transactions.len() < wanted {
-            let document: TransactionDoc = bson::deserialize_from_document(document)?;
+            let document: TransactionDoc = bson::deserialize_from_slice(document.as_bytes())?;
             transactions.push(StoredTransaction::try_from(document)?);
         }
     }
@@ -503,12 +505,18 @@ async fn list(
     Ok(TransactionPage { transactions, next })
 }
 
-fn position_of(document: &Document) -> Result<TransactionPosition, StoreError> {
-    let corrupt = || StoreError::Corrupt("transactions.date".into());
-    let date = document.get_str("date").ok().and_then(parse_date).ok_or_else(corrupt)?;
-    let id = match document.get("_id") {
-        Some(Bson::Binary(binary)) => binary.clone().to_uuid().map_err(|_| corrupt())?,
-        _ => return Err(corrupt()),
-    };
-    Ok(TransactionPosition { date, id: TransactionId::new(id_of(id)) })
+/// Where a document stands in the list's order.
+#[derive(Deserialize)]
+struct Place {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    date: String,
+}
+
+impl TryFrom<Place> for TransactionPosition {
+    type Error = StoreError;
+    fn try_from(place: Place) -> Result<Self, StoreError> {
+        let date = parse_date(&place.date).ok_or_else(|| StoreError::Corrupt("transactions.date".into()))?;
+        Ok(Self { date, id: TransactionId::new(id_of(place.id)) })
+    }
 }

@@ -12,6 +12,7 @@ use mongodb::options::IndexOptions;
 use serde::{Deserialize, Serialize};
 
 use super::entity::Expected;
+use super::mongo::expiring_index;
 use super::tx::{Tx, TxError, WriteError, work};
 use super::{Store, StoreError, counter, id_of, millis, uuid_of};
 use crate::{crypto, email};
@@ -94,14 +95,13 @@ impl TryFrom<UserDoc> for User {
     }
 }
 
-pub(super) fn indexes() -> Vec<(&'static str, IndexModel)> {
+pub(super) fn indexes() -> Vec<IndexModel> {
     let unique = IndexOptions::builder().unique(true).build();
-    vec![(USERS, IndexModel::builder().keys(doc! {"email": 1}).options(unique).build())]
+    vec![IndexModel::builder().keys(doc! {"email": 1}).options(unique).build()]
 }
 
-pub(super) fn guard_indexes() -> Vec<(&'static str, IndexModel)> {
-    let ttl = IndexOptions::builder().expire_after(Duration::ZERO).build();
-    vec![(GUARDS, IndexModel::builder().keys(doc! {"expiresAt": 1}).options(ttl).build())]
+pub(super) fn guard_indexes() -> Vec<IndexModel> {
+    vec![expiring_index()]
 }
 
 /// Whether a log-in may be tried now.
